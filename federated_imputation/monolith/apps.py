@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+
+
+class MonolithConfig(AppConfig):
+    """The legacy app: its label, and so its table names and migrations, stay `imputation`."""
+
+    name = "federated_imputation.monolith"
+    label = "imputation"

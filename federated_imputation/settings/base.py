@@ -1,0 +1,78 @@
+"""What all deployments share. A deployment only ever adds to it."""
+
+from federated_imputation.settings import env
+
+BASE_DIR = env.BASE_DIR
+DEPLOYMENT = env.DEPLOYMENT.name
+ENVIRONMENT = env.ENVIRONMENT
+VERSION = "0.1.0"
+
+DEBUG = False
+SECRET_KEY = env.required(env.own("SECRET_KEY"))
+ALLOWED_HOSTS = env.words(
+    "ALLOWED_HOSTS", default=("127.0.0.1", "localhost", "[::1]") if env.IS_DEVELOPMENT else ()
+)
+
+INSTALLED_APPS = [
+    "django_prometheus",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "apps.shared.health",
+]
+MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "apps.shared.observability.middleware.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+ASGI_APPLICATION = "federated_imputation.asgi.application"
+DATABASES = {"default": env.database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+REDIS_URL = env.required("REDIS_URL")
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+# Served from the apps themselves: a fresh clone needs no collectstatic, the image runs it.
+WHITENOISE_USE_FINDERS = env.IS_DEVELOPMENT
+DATA_ROOT = env.optional(env.own("DATA_ROOT"), default=str(BASE_DIR / "data" / DEPLOYMENT))
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
+    }
+]
+
+REST_FRAMEWORK = {
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    # Deny by default: every view says who may.
+    "DEFAULT_PERMISSION_CLASSES": ["apps.shared.identity.permissions.DenyAll"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "UNAUTHENTICATED_USER": None,
+}
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not env.IS_DEVELOPMENT
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "apps.shared.observability.logs.JsonFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["stderr"], "level": env.optional("LOG_LEVEL", default="INFO")},
+}
