@@ -7,14 +7,14 @@ Errors, each saying what a caller may conclude::
 
     FederationError
     ├── Unreachable            nothing was received there (no connection): safe to repeat
-    ├── Uncertain              the request may have been received (cut or timed out after sending)
-    ├── Busy                   not now: job limit, maintenance, 429, 5xx; `retry_after` seconds if said
+    ├── Uncertain              it may have been received (cut or timed out after sending)
+    ├── Busy                   not now: job limit, maintenance, 429, 5xx; `retry_after` seconds
     ├── Rejected               a final no with the service's own words (400, 413, …)
     │   ├── NotAuthenticated   401: token missing, wrong or expired
     │   ├── Forbidden          403
     │   └── NotFound           404: job, application or file
     ├── Malformed              it answered something that is not the protocol (HTML, cut JSON, …)
-    └── DownloadFailed         a file could not be had; says whether one of the counted downloads went
+    └── DownloadFailed         a file could not be had; `counted` says if a download was used
         ├── DownloadCut        the body ended early or failed its checksum: may be tried again
         └── DownloadsExhausted the service's count is used up
 """
