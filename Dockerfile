@@ -1,0 +1,26 @@
+# One image; $DEPLOYMENT chooses what it runs.
+FROM python:3.11-slim-bookworm
+
+# minimac4 is the engine of the nodes; without it they use the numpy one.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends minimac4 \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --uid 1001 --create-home platform \
+    && install --directory --owner platform /srv/data
+
+WORKDIR /srv/app
+COPY requirements.txt .
+RUN pip install --no-cache-dir --require-hashes -r requirements.txt
+COPY manage.py ./
+COPY federated_imputation federated_imputation
+COPY apps apps
+COPY strangler_proxy strangler_proxy
+COPY migrations_to_services migrations_to_services
+RUN ENVIRONMENT=check DEPLOYMENT=monolith python manage.py collectstatic --noinput
+
+USER platform
+ENV PYTHONUNBUFFERED=1 ENVIRONMENT=production
+EXPOSE 8000
+# One server process: a node runs its jobs as children of it. Scale out with more containers.
+CMD ["uvicorn", "federated_imputation.asgi:application", "--host", "0.0.0.0", "--port", "8000", \
+     "--no-server-header", "--timeout-graceful-shutdown", "30"]

@@ -1,0 +1,130 @@
+"""`python -m tests`: every suite under the settings that it ships with, on the same real servers.
+
+A process has one Django settings module, so each deployment's tests are a pytest run of their
+own; two run side by side. Prints each run as it ends, then every skip with its reason, then
+`<n> passed, <n> failed`, and exits non-zero when anything failed or nothing ran.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from federated_imputation import deployments
+from tests.servers import Servers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suite:
+    """One pytest run.
+
+    Attributes:
+        name: What is printed.
+        deployment: Whose settings it runs under.
+        paths: Files and folders, and what to leave out of them.
+    """
+
+    name: str
+    deployment: str
+    paths: tuple[str, ...]
+    ignored: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    suite: Suite
+    passed: int
+    failed: int
+    skips: tuple[str, ...]
+    output: str
+
+
+# The longest first, so that two at a time end together.
+SUITES = (
+    Suite(name="end to end", deployment="monolith", paths=("tests/e2e",)),
+    Suite(name="chaos", deployment="monolith", paths=("tests/chaos",)),
+    Suite(name="node", deployment="node-afr", paths=("tests/unit/apps/node",)),
+    Suite(
+        name="monolith and libraries",
+        deployment="monolith",
+        paths=("tests/unit", "tests/contract"),
+        ignored=("tests/unit/apps/node",),
+    ),
+)
+
+
+def run(suite: Suite, *, environment: dict[str, str], report: Path) -> Outcome:
+    """Run one suite and count what its report says; a run without a report is one failure."""
+    settings = deployments.by_name(suite.deployment).settings_module
+    command = [sys.executable, "-m", "pytest", "-q", f"--ds={settings}", f"--junitxml={report}"]
+    command += [*suite.paths, *(f"--ignore={path}" for path in suite.ignored)]
+    done = subprocess.run(
+        command,
+        env={**environment, "DEPLOYMENT": suite.deployment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    nothing_collected = done.returncode == 5
+    passed, failed, skips = (0, 0, ()) if nothing_collected else _count(report)
+    if done.returncode not in {0, 5} and failed == 0:
+        failed = 1  # it crashed, or something outside a test failed
+    return Outcome(suite=suite, passed=passed, failed=failed, skips=skips, output=done.stdout)
+
+
+def _count(report: Path) -> tuple[int, int, tuple[str, ...]]:
+    if not report.is_file():
+        return 0, 1, ()
+    passed = failed = 0
+    skips = []
+    for case in ElementTree.parse(report).iter("testcase"):  # noqa: S314 - pytest wrote it
+        skip = case.find("skipped")
+        if case.find("failure") is not None or case.find("error") is not None:
+            failed += 1
+        elif skip is not None:
+            skips.append(f"{case.get('classname')}.{case.get('name')}: {skip.get('message')}")
+        else:
+            passed += 1
+    return passed, failed, tuple(skips)
+
+
+def main(arguments: Iterable[str]) -> int:
+    """Run the suites whose names hold one of `arguments`, by default all; return the status."""
+    wanted = list(arguments)
+    suites = [s for s in SUITES if not wanted or any(word in s.name for word in wanted)]
+    servers = Servers()
+    outcomes = []
+    try:
+        environment = {**os.environ, **servers.start()}
+        with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(max_workers=2) as pool:
+            jobs = [
+                pool.submit(
+                    run, suite, environment=environment, report=Path(folder) / f"{number}.xml"
+                )
+                for number, suite in enumerate(suites)
+            ]
+            for job in jobs:
+                outcome = job.result()
+                outcomes.append(outcome)
+                sys.stdout.write(f"── {outcome.suite.name} ──\n{outcome.output}\n")
+                sys.stdout.flush()
+    finally:
+        servers.stop()
+    for outcome in outcomes:
+        for skip in outcome.skips:
+            sys.stdout.write(f"skipped: {skip}\n")
+    passed = sum(outcome.passed for outcome in outcomes)
+    failed = sum(outcome.failed for outcome in outcomes)
+    sys.stdout.write(f"{passed} passed, {failed} failed\n")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
