@@ -1,8 +1,8 @@
 """How well an imputed result agrees with the truth, when the truth is known.
 
-The measure is the squared Pearson correlation over all dosages of samples at sites ("aggregate r²") at
-the sites of the truth that are not on the array. A site that the result lacks counts as dosage 0,
-so that nothing is gained by returning less.
+The measure is the squared Pearson correlation over all pairs of sample and site ("aggregate r²"),
+at the sites of the truth that are not on the array. A site that the result lacks counts as
+dosage 0, so that nothing is gained by returning less.
 
 All files are read once, side by side, one position at a time: memory does not grow with them.
 """
