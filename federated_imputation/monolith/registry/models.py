@@ -1,0 +1,92 @@
+"""Imputation services and the reference panels they offer; tables as in the legacy system.
+
+Reference: the legacy columns `api_key` and `api_secret` hold plaintext of earlier days. Nothing
+writes them any more: secrets live encrypted in `imputation_servicecredential`.
+"""
+
+from django.db import models
+from django.utils import timezone
+
+__all__ = ["ImputationService", "ReferencePanel", "ServiceConfiguration"]
+
+
+class ImputationService(models.Model):
+    """An external service that imputes genotypes; `api_type` says which API it speaks."""
+
+    class ServiceType(models.TextChoices):
+        H3AFRICA = "h3africa", "H3Africa"
+        MICHIGAN = "michigan", "Michigan Imputation Server"
+        DNASTACK = "dnastack", "DNAstack"
+
+    class ApiType(models.TextChoices):
+        MICHIGAN = "michigan", "Michigan API"
+        GA4GH = "ga4gh", "GA4GH WES API"
+        DNASTACK = "dnastack", "DNAstack API"
+
+    name = models.CharField(max_length=100, unique=True)
+    service_type = models.CharField(max_length=20, choices=ServiceType)
+    api_url = models.URLField()
+    description = models.TextField(blank=True, default="")
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+    api_key_required = models.BooleanField(default=True)
+    max_file_size_mb = models.IntegerField(default=100)
+    supported_formats = models.JSONField(blank=True, default=list)
+    api_config = models.JSONField(blank=True, default=dict)
+    api_key = models.CharField(max_length=255, blank=True, default="", editable=False)
+    api_type = models.CharField(max_length=20, choices=ApiType, default=ApiType.MICHIGAN)
+    location = models.CharField(max_length=200, blank=True, default="")
+    continent = models.CharField(max_length=50, blank=True, default="")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ReferencePanel(models.Model):
+    """A reference panel of one service; `panel_id` is the service's own key, never made up.
+
+    `populations` holds the population ids that a submission may name for it, in the service's
+    order; NULL means that the service was never asked.
+    """
+
+    name = models.CharField(max_length=200)
+    panel_id = models.CharField(max_length=100)
+    description = models.TextField(blank=True, default="")
+    population = models.CharField(max_length=100, blank=True, default="")
+    build = models.CharField(max_length=20, blank=True, default="")
+    samples_count = models.IntegerField(null=True, blank=True)
+    variants_count = models.IntegerField(null=True, blank=True)
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+    service = models.ForeignKey(
+        ImputationService, on_delete=models.CASCADE, related_name="reference_panels"
+    )
+    populations = models.JSONField(null=True, blank=True)
+
+    class Meta:
+        unique_together = [("service", "panel_id")]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.panel_id})"
+
+
+class ServiceConfiguration(models.Model):
+    """Limits of one service; its two secret columns are no longer written."""
+
+    api_key = models.CharField(max_length=500, blank=True, default="", editable=False)
+    api_secret = models.CharField(max_length=500, blank=True, default="", editable=False)
+    additional_headers = models.JSONField(blank=True, default=dict)
+    rate_limit_per_hour = models.IntegerField(default=100)
+    timeout_seconds = models.IntegerField(default=300)
+    retry_attempts = models.IntegerField(default=3)
+    settings = models.JSONField(blank=True, default=dict)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+    service = models.OneToOneField(
+        ImputationService, on_delete=models.CASCADE, related_name="configuration"
+    )
+
+    def __str__(self) -> str:
+        return f"Configuration of service {self.service_id}"

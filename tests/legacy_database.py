@@ -1,0 +1,142 @@
+"""The legacy monolith's database, made from its three tables of columns, constraints and indexes.
+
+Nothing here uses our models or migrations: what is made is what the legacy code left behind, so
+that the tests can show that our code takes it over. Rows come from `tests.legacy_rows`.
+"""
+
+import csv
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.db import connection, connections
+
+__all__ = ["Schema", "create_tables", "expected_schema", "new_database", "schema_of"]
+
+_FOLDER = Path(__file__).parent / "data" / "legacy"
+_TYPES_WITH_LENGTH = {"character varying"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schema:
+    """Three sets of rows in the form of the TSV files.
+
+    Attributes:
+        columns: table, position, column, type, length, nullable, identity, "precision,scale".
+        constraints: table, name, type (c, f, p, u), definition.
+        indexes: table, name, "[UNIQUE ]USING …".
+    """
+
+    columns: frozenset[tuple[str, ...]]
+    constraints: frozenset[tuple[str, ...]]
+    indexes: frozenset[tuple[str, ...]]
+
+    @property
+    def tables(self) -> list[str]:
+        return sorted({column[0] for column in self.columns})
+
+
+def expected_schema() -> Schema:
+    """The legacy schema as the TSV files tell it."""
+    return Schema(
+        columns=_read("columns.tsv"),
+        constraints=_read("constraints.tsv"),
+        indexes=_read("indexes.tsv"),
+    )
+
+
+def schema_of(alias: str, tables: list[str]) -> Schema:
+    """The schema that `tables` really have in the database `alias`."""
+    with connections[alias].cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT table_name,
+                   -- counted without dropped columns, of which django_content_type has one
+                   (row_number() OVER (PARTITION BY table_name ORDER BY ordinal_position))::text,
+                   column_name, data_type,
+                   coalesce(character_maximum_length::text, ''), is_nullable, is_identity,
+                   coalesce(numeric_precision || ',' || numeric_scale, '')
+            FROM information_schema.columns
+            WHERE table_schema = 'public' AND table_name = ANY(%s)
+            """,
+            [tables],
+        )
+        columns = frozenset(cursor.fetchall())
+        cursor.execute(
+            """
+            SELECT conrelid::regclass::text, conname, contype::text, pg_get_constraintdef(oid)
+            FROM pg_constraint
+            WHERE connamespace = 'public'::regnamespace
+              AND contype IN ('c', 'f', 'p', 'u') AND conrelid::regclass::text = ANY(%s)
+            """,
+            [tables],
+        )
+        constraints = frozenset(cursor.fetchall())
+        cursor.execute(
+            "SELECT tablename, indexname, indexdef FROM pg_indexes "
+            "WHERE schemaname = 'public' AND tablename = ANY(%s)",
+            [tables],
+        )
+        indexes = frozenset(
+            (table, name, re.sub(r"^CREATE (UNIQUE )?INDEX \S+ ON \S+ ", r"\1", definition))
+            for table, name, definition in cursor.fetchall()
+        )
+    return Schema(columns=columns, constraints=constraints, indexes=indexes)
+
+
+def create_tables(cursor: Any) -> None:
+    """Create the legacy tables, empty, with all their constraints and indexes."""
+    schema = expected_schema()
+    columns = defaultdict(list)
+    for table, position, *rest in schema.columns:
+        columns[table].append((int(position), *rest))
+    for table, described in sorted(columns.items()):
+        cursor.execute(f"CREATE TABLE {table} ({', '.join(map(_column, sorted(described)))})")
+    # Foreign keys last: they need the primary keys of other tables.
+    for table, name, kind, definition in sorted(schema.constraints, key=lambda c: c[2] == "f"):
+        assert kind in "cfpu"
+        cursor.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}")
+    made_by_constraints = {constraint[1] for constraint in schema.constraints}
+    for table, name, definition in sorted(schema.indexes):
+        if name not in made_by_constraints:
+            unique = "UNIQUE " if definition.startswith("UNIQUE ") else ""
+            cursor.execute(
+                f"CREATE {unique}INDEX {name} ON {table} {definition.removeprefix('UNIQUE ')}"
+            )
+
+
+@contextmanager
+def new_database(alias: str) -> Iterator[str]:
+    """An empty database of its own on the test server, known to Django as `alias`."""
+    name = f"{connection.settings_dict['NAME']}_{alias}"
+    with connection._nodb_cursor() as cursor:
+        cursor.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        cursor.execute(f'CREATE DATABASE "{name}"')
+    connections.databases[alias] = {**connection.settings_dict, "NAME": name}
+    try:
+        yield alias
+    finally:
+        connections[alias].close()
+        del connections[alias]
+        del connections.databases[alias]
+        with connection._nodb_cursor() as cursor:
+            cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def _column(described: tuple[Any, ...]) -> str:
+    _, name, kind, length, nullable, identity, precision = described
+    if kind in _TYPES_WITH_LENGTH:
+        kind = f"{kind}({length})"
+    elif kind == "numeric":
+        kind = f"{kind}({precision})"
+    generated = " GENERATED BY DEFAULT AS IDENTITY" if identity == "YES" else ""
+    return f'"{name}" {kind}{"" if nullable == "YES" else " NOT NULL"}{generated}'
+
+
+def _read(name: str) -> frozenset[tuple[str, ...]]:
+    with (_FOLDER / name).open(newline="") as file:
+        return frozenset(map(tuple, csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)))
