@@ -33,6 +33,7 @@ _PACKAGE: Final = "shapeit4-example"
 _APT: Final = (
     *("-q", "-o", "APT::Sandbox::User=root", "-o", "APT::Update::Error-Mode=any"),
     *("-o", "Acquire::http::Timeout=10", "-o", "Acquire::https::Timeout=10"),
+    *("-o", "Acquire::Retries=0"),
 )
 _LISTS_SECONDS: Final = 60
 _DOWNLOAD_SECONDS: Final = 180  # 52 MB
