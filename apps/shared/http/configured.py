@@ -1,0 +1,13 @@
+"""The guarded client as the running deployment configures it."""
+
+from django.conf import settings
+
+from apps.shared.http.client import GuardedClient
+from apps.shared.observability.middleware import request_id
+
+__all__ = ["from_settings"]
+
+
+def from_settings() -> GuardedClient:
+    """A client that allows `settings.GUARDED_HTTP_ALLOW` and passes the current request id on."""
+    return GuardedClient(allow=frozenset(settings.GUARDED_HTTP_ALLOW), request_id=request_id.get)
