@@ -1,5 +1,9 @@
 from django.urls import URLPattern, URLResolver, include, path
 
+handler404 = "apps.node.michigan.errors.not_found"
+handler500 = "apps.node.michigan.errors.crashed"
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("apps.shared.health.urls")),
+    path("", include("apps.node.urls")),
 ]

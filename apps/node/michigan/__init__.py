@@ -1,0 +1,1 @@
+"""What clients of the Michigan Imputation Server see: Cloudgene 3 with imputationserver2."""

@@ -1,0 +1,48 @@
+"""Every error as `{"message": …, "success": false}`, with the status that clients go by."""
+
+import logging
+from typing import Any
+
+from django.core.exceptions import SuspiciousOperation
+from django.http import Http404, HttpRequest, JsonResponse
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from apps.node.pipeline.panels import PanelError
+from apps.node.refusals import Refusal
+
+__all__ = ["answer_error", "crashed", "not_found"]
+
+logger = logging.getLogger(__name__)
+
+
+def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
+    """The answer to what a view raised; `None` leaves it to Django, which logs it."""
+    if isinstance(error, Refusal):
+        return _answer(error.status, error.message)
+    if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
+        return _answer(401, "Unauthorized")
+    if isinstance(error, exceptions.PermissionDenied):
+        return _answer(403, "Access denied.")
+    if isinstance(error, exceptions.APIException):
+        return _answer(error.status_code, str(error.detail))
+    if isinstance(error, Http404):
+        return _answer(404, "Page Not Found")
+    if isinstance(error, SuspiciousOperation):
+        return _answer(400, "The request is malformed.")
+    if isinstance(error, PanelError):
+        logger.error("A reference panel cannot be read: %s", error)
+        return _answer(500, "A reference panel of this server cannot be read.")
+    return None
+
+
+def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
+    return JsonResponse({"message": "Page Not Found", "success": False}, status=404)
+
+
+def crashed(request: HttpRequest) -> JsonResponse:
+    return JsonResponse({"message": "Internal Server Error", "success": False}, status=500)
+
+
+def _answer(status: int, message: str) -> Response:
+    return Response({"message": message, "success": False}, status=status)
