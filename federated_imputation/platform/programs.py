@@ -1,0 +1,90 @@
+"""What a child of the zygote becomes: a web process, a worker, beat, or a few commands.
+
+Each function runs in a process of its own whose environment is the deployment's; in production
+the same programs are started by their own command lines.
+"""
+
+import importlib
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from federated_imputation import deployments
+
+__all__ = ["PROGRAMS", "commands", "serve", "tick", "work"]
+
+_SHUTDOWN_SECONDS: Final = 5  # for requests that are being answered
+
+
+def serve(*, host: str, port: int) -> None:
+    """Answer requests with the ASGI application until SIGTERM."""
+    import uvicorn
+
+    uvicorn.run(
+        "federated_imputation.asgi:application",
+        host=host,
+        port=port,
+        lifespan="auto",
+        log_config=None,  # Django's own logging takes uvicorn's records
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+    )
+
+
+def work(*, heartbeat: str) -> None:
+    """Run Celery tasks until SIGTERM, touching `heartbeat` while the broker is there."""
+    from celery.signals import heartbeat_sent
+
+    heartbeat_sent.connect(_toucher(heartbeat), weak=False)
+    _celery().worker_main(
+        [
+            "worker",
+            "--pool=threads",
+            "--concurrency=4",
+            "--loglevel=INFO",
+            f"--hostname={deployments.current().name}@%h",
+            "--heartbeat-interval=5",
+            "--without-gossip",
+            "--without-mingle",  # waits a second for other workers
+        ]
+    )
+
+
+def tick(*, heartbeat: str, schedule: str) -> None:
+    """Send the scheduled tasks until SIGTERM; `schedule` remembers when each was last sent."""
+    from celery.signals import beat_init
+
+    beat_init.connect(_toucher(heartbeat), weak=False)
+    _celery().Beat(schedule=schedule, loglevel="INFO").run()
+
+
+def commands(*, lines: list[list[str]]) -> None:
+    """Run management commands one after the other; the first that fails ends the process."""
+    from django.core.management import execute_from_command_line
+
+    for line in lines:
+        execute_from_command_line(["manage.py", *line])
+
+
+PROGRAMS: Final[Mapping[str, Callable[..., None]]] = {
+    "beat": tick,
+    "commands": commands,
+    "web": serve,
+    "worker": work,
+}
+
+
+def _celery() -> Any:
+    # By name, as Celery's own command line does it: the project is above this package.
+    return importlib.import_module("federated_imputation.celery").app
+
+
+def _toucher(heartbeat: str) -> Callable[..., None]:
+    def touch(**_: object) -> None:
+        os.close(os.open(heartbeat, os.O_WRONLY | os.O_CREAT, 0o600))
+        os.utime(Path(heartbeat))
+
+    return touch
