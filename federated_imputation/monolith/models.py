@@ -11,7 +11,11 @@ from federated_imputation.monolith.accounts.models import (
     UserServiceAccess,
 )
 from federated_imputation.monolith.files.models import ResultFile
-from federated_imputation.monolith.jobs.models import ImputationJob, JobStatusUpdate
+from federated_imputation.monolith.jobs.models import (
+    ImputationJob,
+    JobStatusUpdate,
+    JobWork,
+)
 from federated_imputation.monolith.registry.models import (
     ImputationService,
     ReferencePanel,
@@ -23,6 +27,7 @@ __all__ = [
     "ImputationJob",
     "ImputationService",
     "JobStatusUpdate",
+    "JobWork",
     "ReferencePanel",
     "ResultFile",
     "ServiceConfiguration",

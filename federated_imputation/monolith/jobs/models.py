@@ -8,9 +8,10 @@ import uuid
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
-__all__ = ["ImputationJob", "JobStatusUpdate"]
+__all__ = ["ImputationJob", "JobStatusUpdate", "JobWork"]
 
 
 class ImputationJob(models.Model):
@@ -71,3 +72,62 @@ class JobStatusUpdate(models.Model):
 
     def __str__(self) -> str:
         return f"{self.job_id}: {self.status} at {self.timestamp}"
+
+
+class JobWork(models.Model):
+    """Where the work on a job stands: what `jobs.worker` needs to go on after any crash.
+
+    The row is due at `next_poll_at`. A worker holds it until `lease_until`; each holder has a
+    higher `fence`, and nothing is written under an older one. `dispatched_until` keeps the tick
+    from announcing it twice. The other columns are those of `jobs.decisions.Work`.
+    """
+
+    class Phase(models.TextChoices):
+        SUBMIT = "submit", "To be submitted"
+        SUBMITTING = "submitting", "Being submitted"
+        FOLLOW = "follow", "At the service"
+        FETCH = "fetch", "Fetching files"
+        DONE = "done", "Done"
+
+    job = models.OneToOneField(
+        ImputationJob, on_delete=models.CASCADE, primary_key=True, related_name="work"
+    )
+    phase = models.CharField(max_length=20, choices=Phase, default=Phase.SUBMIT)
+    attempt = models.PositiveIntegerField(default=1)
+    next_poll_at = models.DateTimeField(null=True, blank=True)
+    dispatched_until = models.DateTimeField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    fence = models.BigIntegerField(default=0)
+    failure = models.TextField(blank=True, default="")
+    failures = models.PositiveIntegerField(default=0)
+    failing_since = models.DateTimeField(null=True, blank=True)
+    last_error = models.TextField(blank=True, default="")
+    uncertain_since = models.DateTimeField(null=True, blank=True)
+    searches = models.PositiveIntegerField(default=0)
+    restarts = models.PositiveIntegerField(default=0)
+    quiet_polls = models.PositiveIntegerField(default=0)
+    cuts = models.PositiveIntegerField(default=0)
+    skipped = models.JSONField(blank=True, default=list)
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    cancel_asked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["next_poll_at"],
+                condition=Q(next_poll_at__isnull=False),
+                name="jobwork_due",
+            )
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(phase="done", next_poll_at__isnull=True)
+                | (~Q(phase="done") & Q(next_poll_at__isnull=False)),
+                name="jobwork_is_due_until_done",
+            ),
+            models.CheckConstraint(condition=Q(attempt__gte=1), name="jobwork_attempts_from_1"),
+            models.CheckConstraint(condition=Q(restarts__lte=2), name="jobwork_restarts_twice"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Work on job {self.job_id}: {self.phase}"

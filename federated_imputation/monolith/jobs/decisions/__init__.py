@@ -1,0 +1,70 @@
+"""What a worker does next with a job, and what follows from what it saw. Plain functions only.
+
+A job's way through the worker has five phases. **submit**: it is certain that the service has
+nothing under the attempt's tag. **submitting**: we meant to send it, and whether it arrived is
+unknown until the service says so; the tag is searched there before anything is sent again.
+**follow**: the service has it, and we ask how it stands. **fetch**: the service is done with it,
+and we bring its files home, one at a time. **done**: nothing is left to do.
+
+Every function takes the job as it stands (`Work`) and what was seen, and returns an `Outcome`:
+the job as it stands then, the events to append, and when to come back. The worker
+(`jobs.worker`) acts and stores; it decides nothing.
+"""
+
+from federated_imputation.monolith.jobs.decisions.fetching import (
+    fetch_failed,
+    fetched,
+    finished,
+    next_file,
+)
+from federated_imputation.monolith.jobs.decisions.following import (
+    cancel_asked,
+    cancel_refused,
+    look_failed,
+    looked,
+    restart_failed,
+    restarted,
+)
+from federated_imputation.monolith.jobs.decisions.submitting import (
+    intended,
+    search_failed,
+    searched,
+    submission_failed,
+    submitted,
+)
+from federated_imputation.monolith.jobs.decisions.work import (
+    Action,
+    Event,
+    Outcome,
+    Phase,
+    Work,
+    cancelled_unsent,
+    next_action,
+    tag_of,
+)
+
+__all__ = [
+    "Action",
+    "Event",
+    "Outcome",
+    "Phase",
+    "Work",
+    "cancel_asked",
+    "cancel_refused",
+    "cancelled_unsent",
+    "fetch_failed",
+    "fetched",
+    "finished",
+    "intended",
+    "look_failed",
+    "looked",
+    "next_action",
+    "next_file",
+    "restart_failed",
+    "restarted",
+    "search_failed",
+    "searched",
+    "submission_failed",
+    "submitted",
+    "tag_of",
+]

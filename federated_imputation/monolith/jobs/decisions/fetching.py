@@ -1,0 +1,107 @@
+"""Bringing the files home: one GET for each, every one counted by the service."""
+
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from apps.federation.protocol import (
+    Busy,
+    Download,
+    DownloadFailed,
+    DownloadsExhausted,
+    ExternalFile,
+    ExternalJob,
+    FederationError,
+    NotFound,
+)
+from federated_imputation.monolith.jobs.decisions.work import (
+    Event,
+    Outcome,
+    Work,
+    backed_off,
+    ended,
+    failed,
+    failing_for,
+)
+from federated_imputation.monolith.jobs.states import Status
+
+__all__ = ["fetch_failed", "fetched", "finished", "next_file"]
+
+# A file that keeps failing leaves the rest of its downloads to the user.
+MOST_CUTS: Final = 5
+UNANSWERED_FOR: Final = timedelta(days=7)
+PARTIAL_UNANSWERED_FOR: Final = timedelta(minutes=10)
+
+
+def next_file(work: Work, external: ExternalJob, *, stored: Collection[str]) -> ExternalFile | None:
+    """The first file that is neither here nor given up; `None` when there is none."""
+    for file in external.files:
+        if file.name not in stored and file.name not in work.skipped:
+            return file
+    return None
+
+
+def fetched(work: Work, file: ExternalFile, download: Download) -> Outcome:
+    """`file` is here, whole and with its checksum."""
+    event = Event(
+        message=f"Fetched {file.name} ({download.size} bytes).",
+        facts={
+            "file": file.name,
+            "size": download.size,
+            "sha256": download.sha256,
+            "downloads_used": 1,
+            "downloads_left": _left(file, used=1),
+        },
+    )
+    return Outcome(work=work.at_ease(cuts=0), events=(event,))
+
+
+def fetch_failed(
+    work: Work, file: ExternalFile, error: FederationError, *, now: datetime, jitter: float
+) -> Outcome:
+    """`file` could not be had this time.
+
+    Without every file there is no result, so a file that cannot be had fails the job by name; of
+    a job that failed at the service it is only left out.
+    """
+    used = int(isinstance(error, DownloadFailed) and error.counted)
+    facts = {"file": file.name, "downloads_used": used, "downloads_left": _left(file, used=used)}
+    cuts = work.cuts + isinstance(error, DownloadFailed)
+    waited = failing_for(work, now)
+    given_up = (
+        isinstance(error, DownloadsExhausted | NotFound)
+        or cuts >= MOST_CUTS
+        or waited >= (PARTIAL_UNANSWERED_FOR if work.failure else UNANSWERED_FOR)
+    )
+    if not given_up:
+        return backed_off(
+            replace(work, cuts=cuts),
+            f"{file.name} could not be fetched: {error}",
+            now=now,
+            jitter=jitter,
+            retry_after=error.retry_after if isinstance(error, Busy) else None,
+            told=isinstance(error, DownloadFailed),
+            **facts,
+        )
+    reason = f"{file.name} cannot be fetched: {error}"
+    if not work.failure:
+        return failed(work, reason, **facts)
+    return Outcome(
+        work=work.at_ease(cuts=0, skipped=(*work.skipped, file.name)),
+        events=(Event(message=reason, facts=facts),),
+    )
+
+
+def finished(work: Work, external: ExternalJob) -> Outcome:
+    """Nothing is left to fetch: the job ends as the service ended it."""
+    if work.failure:
+        return failed(work, work.failure)
+    if not external.files:
+        return failed(work, "The service finished the job but offers no files.")
+    words = f"Completed: all {len(external.files)} files are here, with their checksums."
+    return ended(replace(work, progress=100), Status.COMPLETED, words, files=len(external.files))
+
+
+def _left(file: ExternalFile, *, used: int) -> int | None:
+    return None if file.downloads_left is None else max(0, file.downloads_left - used)

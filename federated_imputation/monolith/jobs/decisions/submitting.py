@@ -1,0 +1,142 @@
+"""Submission, at most once for every attempt.
+
+The intent is committed before the call, under a tag that the service keeps. Only an error that
+proves that nothing was received (no connection, a refusal in the service's own words) leads back
+to sending. After anything else, and after a crash, the service's own list is searched for the
+tag: at once, then ever later, until either the job is found or the longest time has passed that a
+service can still be busy accepting an upload. The user sees that it is uncertain, and never two
+jobs.
+
+What this cannot see: a process that is frozen between its last look at its lease and the first
+byte of the upload for longer than `GRACE`, and then goes on, would send a second copy.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from apps.federation.protocol import (
+    Busy,
+    ExternalJob,
+    FederationError,
+    NotAuthenticated,
+    Rejected,
+    Unreachable,
+)
+from federated_imputation.monolith.jobs.decisions.work import (
+    Action,
+    Event,
+    Outcome,
+    Phase,
+    Work,
+    backed_off,
+    ended,
+    failed,
+    failing_for,
+)
+from federated_imputation.monolith.jobs.pace import search_seconds
+from federated_imputation.monolith.jobs.states import Status
+
+__all__ = ["intended", "search_failed", "searched", "submission_failed", "submitted"]
+
+# The longest that a service may take to show a job whose upload it has received.
+GRACE: Final = timedelta(minutes=10)
+UNREACHABLE_FOR: Final = timedelta(hours=24)
+UNANSWERED_FOR: Final = timedelta(days=7)
+
+
+def intended(work: Work, *, tag: str, parameters: Mapping[str, Any]) -> Outcome:
+    """We are about to send it: stored before the first byte leaves."""
+    event = Event(
+        message=f"Sending the file to the service as {tag}.",
+        facts={"attempt": work.attempt, "tag": tag, "parameters": dict(parameters)},
+    )
+    work = work.moved(Status.QUEUED, phase=Phase.SUBMITTING, uncertain_since=None, searches=0)
+    return Outcome(work=work, events=(event,), then=Action.SEND)
+
+
+def submitted(work: Work, external_id: str) -> Outcome:
+    """The service took it and called it `external_id`."""
+    work = work.at_ease(phase=Phase.FOLLOW, external_id=external_id, uncertain_since=None)
+    event = Event(
+        message=f"The service accepted the job as {external_id}.",
+        facts={"attempt": work.attempt, "external_id": external_id},
+    )
+    return Outcome(work=work, events=(event,), wait=1.0)
+
+
+def submission_failed(
+    work: Work, error: FederationError, *, now: datetime, jitter: float
+) -> Outcome:
+    """The call for what is offered, or the submission itself, ended in `error`."""
+    if isinstance(error, Rejected):
+        return failed(work, f"The service refused it: {error}", status=error.status)
+    if work.phase is Phase.SUBMITTING and not isinstance(error, Busy | Unreachable):
+        return _uncertain(work, str(error), now=now)
+    not_sent = work.moved(Status.QUEUED, phase=Phase.SUBMIT)
+    if isinstance(error, Busy):
+        # A busy service answers, and may be busy with this user's other jobs: no bound.
+        words = f"The service does not take it now: {error}"
+        retry_after = error.retry_after
+    elif failing_for(work, now) < UNREACHABLE_FOR:
+        words = f"Nothing was sent, the service does not answer: {error}"
+        retry_after = None
+    else:
+        return failed(work, f"The service did not answer for a day: {error}")
+    return backed_off(not_sent, words, now=now, jitter=jitter, retry_after=retry_after)
+
+
+def searched(work: Work, found: ExternalJob | None, *, now: datetime) -> Outcome:
+    """The service's list was searched for the tag of this attempt."""
+    if found is not None:
+        arrived = submitted(work, found.id)
+        event = Event(
+            message=f"Found at the service as {found.id}: it had arrived. It is not sent again.",
+            facts={"attempt": work.attempt, "external_id": found.id},
+        )
+        return replace(arrived, events=(event,), wait=0.0)
+    if work.uncertain_since is None:
+        return _uncertain(work, "the worker stopped while it was sending", now=now)
+    if now - work.uncertain_since < GRACE:
+        return Outcome(
+            work=work.at_ease(searches=work.searches + 1),
+            wait=search_seconds(work.searches + 1),
+        )
+    if work.cancel_requested:
+        return ended(work, Status.CANCELLED, "Cancelled: the service never received it.")
+    event = Event(
+        message="The service does not have it, and no upload can still be under way. "
+        "It will be sent again.",
+        facts={"attempt": work.attempt, "searches": work.searches + 1},
+    )
+    work = work.at_ease(phase=Phase.SUBMIT, uncertain_since=None, searches=0)
+    return Outcome(work=work, events=(event,))
+
+
+def search_failed(work: Work, error: FederationError, *, now: datetime, jitter: float) -> Outcome:
+    """Nobody knows yet; what is not known is not sent again."""
+    if failing_for(work, now) >= UNANSWERED_FOR:
+        reason = f"Whether the service received the job could not be found out: {error}"
+        return failed(work, reason, uncertain=True)
+    words = f"Whether the service received it is not known yet: {error}"
+    if isinstance(error, NotAuthenticated):
+        words += " A valid token is needed to find out."
+    return backed_off(
+        replace(work, uncertain_since=work.uncertain_since or now),
+        words,
+        now=now,
+        jitter=jitter,
+        retry_after=error.retry_after if isinstance(error, Busy) else None,
+        uncertain=True,
+    )
+
+
+def _uncertain(work: Work, why: str, *, now: datetime) -> Outcome:
+    event = Event(
+        message=f"It is uncertain whether the service received the job ({why}). "
+        "Looking for it there before anything is sent again.",
+        facts={"attempt": work.attempt, "uncertain": True},
+    )
+    work = work.at_ease(uncertain_since=now, searches=work.searches + 1)
+    return Outcome(work=work, events=(event,), wait=search_seconds(0))

@@ -1,0 +1,197 @@
+"""A job as a worker sees it, and the shape of every decision about it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import Enum, StrEnum
+from typing import Any, Final
+from uuid import UUID
+
+from federated_imputation.monolith.jobs.pace import back_off_seconds
+from federated_imputation.monolith.jobs.states import FINAL, Status, move
+
+__all__ = [
+    "Action",
+    "Event",
+    "Outcome",
+    "Phase",
+    "Work",
+    "cancelled_unsent",
+    "next_action",
+    "tag_of",
+]
+
+# A service that was asked to cancel and still runs is asked again after this time.
+ASK_AGAIN_AFTER: Final = timedelta(seconds=60)
+
+
+class Phase(StrEnum):
+    SUBMIT = "submit"
+    SUBMITTING = "submitting"
+    FOLLOW = "follow"
+    FETCH = "fetch"
+    DONE = "done"
+
+
+class Action(Enum):
+    """What a worker can do: one outgoing call, or none (`CANCEL`)."""
+
+    CANCEL = "cancel here"
+    PREPARE = "ask what is offered, write the intent"
+    SEND = "send the file"
+    SEARCH = "search for the tag"
+    ASK_CANCEL = "ask the service to cancel"
+    LOOK = "ask how it stands"
+    RESTART = "ask the service to take it up again"
+    FETCH = "fetch the next file"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What is known of a job; mirrored by the columns of the job's row and of its work row.
+
+    Attributes:
+        attempt: 1 for the first, one more for each retry; part of the tag.
+        response: The service's last answer without secrets, as shown to the user.
+        failure: Why the job fails once its files are here; '' while it does not.
+        failures: Failed calls in a row since `failing_since`; `last_error` is the last one's text.
+        uncertain_since: When it became known that nobody knows whether the submission arrived.
+        searches: How often it was searched for since.
+        restarts: How often the service was asked to take the job up again.
+        quiet_polls: Looks in a row that brought nothing new.
+        cuts: Failed downloads in a row of the file that is fetched now.
+        skipped: Files of a failed job that could not be had.
+        cancel_requested: Whether the owner wants it to stop; `cancel_asked_at`: when the service
+            was told.
+    """
+
+    phase: Phase = Phase.SUBMIT
+    status: Status = Status.PENDING
+    progress: int = 0
+    attempt: int = 1
+    external_id: str = ""
+    response: Mapping[str, Any] = field(default_factory=dict)
+    failure: str = ""
+    failures: int = 0
+    failing_since: datetime | None = None
+    last_error: str = ""
+    uncertain_since: datetime | None = None
+    searches: int = 0
+    restarts: int = 0
+    quiet_polls: int = 0
+    cuts: int = 0
+    skipped: tuple[str, ...] = ()
+    cancel_requested: bool = False
+    cancel_asked_at: datetime | None = None
+
+    def moved(self, status: Status, **changes: Any) -> "Work":
+        """This work under `status` and with `changes`; a final status ends it.
+
+        Raises:
+            IllegalTransition: The table of states forbids it.
+        """
+        ending = {"phase": Phase.DONE} if status in FINAL else {}
+        return replace(self, status=move(self.status, status), **{**changes, **ending})
+
+    def at_ease(self, **changes: Any) -> "Work":
+        """This work after a call that succeeded: the row of failures is over."""
+        calm = {"failures": 0, "failing_since": None, "last_error": ""}
+        return replace(self, **{**calm, **changes})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One thing that happened, in words for the user and as facts; neither holds a secret."""
+
+    message: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What follows from a step.
+
+    Attributes:
+        work: The job as it stands now.
+        events: What to append to its history, in order.
+        wait: Seconds until the next step.
+        then: An action to do at once after storing this, in the same step.
+    """
+
+    work: Work
+    events: tuple[Event, ...] = ()
+    wait: float = 0.0
+    then: Action | None = None
+
+
+def tag_of(job_id: UUID, attempt: int) -> str:
+    """The name of one attempt at the service: `fip-<uuid>`, from the second on `fip-<uuid>-r2`.
+
+    Each attempt has its own, so that a search finds the submission of this attempt and never the
+    failed job of an earlier one.
+    """
+    return f"fip-{job_id}" if attempt == 1 else f"fip-{job_id}-r{attempt}"
+
+
+def next_action(work: Work, *, now: datetime) -> Action | None:
+    """What to do first with a job that a worker has taken up; `None` when nothing is left."""
+    match work.phase:
+        case Phase.SUBMIT:
+            return Action.CANCEL if work.cancel_requested else Action.PREPARE
+        case Phase.SUBMITTING:
+            return Action.SEARCH
+        case Phase.FOLLOW:
+            asked = work.cancel_asked_at
+            due = asked is None or now - asked >= ASK_AGAIN_AFTER
+            return Action.ASK_CANCEL if work.cancel_requested and due else Action.LOOK
+        case Phase.FETCH:
+            return Action.LOOK
+        case Phase.DONE:
+            return None
+
+
+def ended(work: Work, status: Status, message: str, *, failure: str = "", **facts: Any) -> Outcome:
+    """The end of the job: `message` is its last event, `failure` what the row says of it."""
+    return Outcome(
+        work=work.moved(status, failure=failure), events=(Event(message=message, facts=facts),)
+    )
+
+
+def cancelled_unsent(work: Work) -> Outcome:
+    """The end of a job of which the service certainly has nothing."""
+    return ended(work, Status.CANCELLED, "Cancelled: nothing was sent to the service.")
+
+
+def failed(work: Work, reason: str, **facts: Any) -> Outcome:
+    return ended(work, Status.FAILED, reason, failure=reason, **facts)
+
+
+def backed_off(
+    work: Work,
+    words: str,
+    *,
+    now: datetime,
+    jitter: float,
+    retry_after: float | None = None,
+    told: bool = False,
+    **facts: Any,
+) -> Outcome:
+    """One more failure in a row; it is an event when it is `told` or says something new."""
+    failures = work.failures + 1
+    wait = back_off_seconds(failures, jitter=jitter, retry_after=retry_after)
+    event = Event(message=words, facts={**facts, "tries": failures})
+    return Outcome(
+        work=replace(
+            work,
+            failures=failures,
+            failing_since=work.failing_since or now,
+            last_error=words,
+        ),
+        events=(event,) if told or words != work.last_error else (),
+        wait=wait,
+    )
+
+
+def failing_for(work: Work, now: datetime) -> timedelta:
+    """How long calls have failed without one success; zero when the last one succeeded."""
+    return now - work.failing_since if work.failing_since else timedelta()

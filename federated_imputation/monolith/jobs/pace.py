@@ -1,0 +1,31 @@
+"""When to ask a service again: soon at first, ever later while nothing happens."""
+
+from typing import Final
+
+__all__ = ["back_off_seconds", "poll_seconds", "search_seconds"]
+
+LONGEST_POLL: Final = 30.0
+LONGEST_SEARCH: Final = 60.0
+LONGEST_BACK_OFF: Final = 600.0
+_GROWTH: Final = 1.5
+_EXPONENT_CAP: Final = 32  # keeps the powers finite for however many failures
+
+
+def poll_seconds(quiet_polls: int) -> float:
+    """Seconds to the next look at a job that has said nothing new for `quiet_polls` looks."""
+    return float(min(LONGEST_POLL, _GROWTH ** min(quiet_polls, _EXPONENT_CAP)))
+
+
+def search_seconds(searches: int) -> float:
+    """Seconds to the next search for a submission that was looked for `searches` times."""
+    return float(min(LONGEST_SEARCH, 2.0 ** min(searches, _EXPONENT_CAP)))
+
+
+def back_off_seconds(failures: int, *, jitter: float, retry_after: float | None = None) -> float:
+    """Seconds to wait after the `failures`-th failure in a row.
+
+    Doubles from 2 s to 10 min; `jitter` in [0, 1) takes away up to half of it, so that many jobs
+    do not come back together. Never earlier than the service's own `retry_after`.
+    """
+    longest = min(LONGEST_BACK_OFF, 2.0 ** min(failures, _EXPONENT_CAP))
+    return max(longest * (1 - jitter / 2), retry_after or 0.0)
