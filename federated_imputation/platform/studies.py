@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from apps.genotypes.bgzf import BgzfWriter
-from apps.node.pipeline.panels import Panel, Population, write_panel
+from apps.node.pipeline.panels import Panel, Population, read_panel, write_panel
 from federated_imputation.platform.example import (
     ARRAY,
     INSTALLED,
@@ -54,7 +54,8 @@ class StudyPanel:
     Attributes:
         deployment: The node that serves it.
         id: Name within the node; together with `version` it is never reused for other content.
-        populations: Choices of the allele-frequency check; the first is the panel's own.
+        populations: Choices of the allele-frequency check.
+        population: The one that fits the study's people.
         genotypes: Phased VCF of the chromosome.
         samples: Which of its samples make the panel; None for all.
         map: Genetic map, columns `pos chr cM`.
@@ -66,18 +67,27 @@ class StudyPanel:
     name: str
     build: str
     populations: tuple[Population, ...]
+    population: str
     chromosome: str
     genotypes: Path
     samples: tuple[str, ...] | None
     map: Path
     simulated: bool
 
+    @property
+    def key(self) -> str:
+        """How the Michigan API names it."""
+        return f"apps@{self.id}@{self.version}"
+
     def install(self, root: Path) -> Panel:
-        """Write the panel below `root`, a node's folder of panels; harmless when it is there.
+        """Write the panel below `root`, a node's folder of panels, unless it is there.
 
         Raises:
-            PanelError: The same version is there with other content.
+            PanelError: What is there under its name is broken.
         """
+        folder = root / f"{self.id}@{self.version}"
+        if folder.is_dir():
+            return read_panel(folder)
         return write_panel(
             root,
             id=self.id,
@@ -184,6 +194,7 @@ def _real_study(examples: Path, folder: Path) -> Study:
                 Population(id="eur", name="EUR", samples=len(part)),
                 Population(id="off", name="Skip", samples=-1),
             ),
+            population="eur",
             chromosome="20",
             genotypes=reference,
             samples=tuple(part),
@@ -220,6 +231,7 @@ def _simulated_study() -> Study:
                 Population(id=population.lower(), name=population, samples=120),
                 Population(id="off", name="Skip", samples=-1),
             ),
+            population="off",  # the study is of mixed ancestry
             chromosome="20",
             genotypes=KIT / f"panel_{population}.vcf.gz",
             samples=None,
