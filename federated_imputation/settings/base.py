@@ -40,8 +40,8 @@ USE_I18N = True
 USE_TZ = True
 
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
-# Served from the apps themselves: a fresh clone needs no collectstatic, the image runs it.
+# In development served from the apps themselves: only the image runs collectstatic.
+STATIC_ROOT = None if env.IS_DEVELOPMENT else BASE_DIR / "staticfiles"
 WHITENOISE_USE_FINDERS = env.IS_DEVELOPMENT
 DATA_ROOT = env.optional(env.own("DATA_ROOT"), default=str(BASE_DIR / "data" / DEPLOYMENT))
 

@@ -18,12 +18,39 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "apps.shared.api.versions.ApiVersionMiddleware",
 ]
 ROOT_URLCONF = "federated_imputation.urls.monolith"
 TEMPLATES[0]["OPTIONS"]["context_processors"] += [  # type: ignore[index]
     "django.contrib.auth.context_processors.auth",
     "django.contrib.messages.context_processors.messages",
 ]
+
+# The legacy hash first, since a new password must stay readable to the legacy process.
+PASSWORD_HASHERS = [
+    "apps.shared.identity.hashers.LegacyPBKDF2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2SHA1PasswordHasher",
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
+]
+MEDIA_ROOT = DATA_ROOT
+
+REST_FRAMEWORK = {
+    **REST_FRAMEWORK,
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "apps.shared.identity.sessions.SameOriginSessionAuthentication"
+    ],
+    "DEFAULT_PAGINATION_CLASS": "apps.shared.api.pagination.Page",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Federated Genomic Imputation Platform",
+    "DESCRIPTION": "One upload, many imputation services.",
+    "VERSION": VERSION,
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
 
 # Decrypts the stored credentials of external services; the first key encrypts, all decrypt.
 FIELD_ENCRYPTION_KEYS = env.required("FIELD_ENCRYPTION_KEYS").split(",")

@@ -1,7 +1,21 @@
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from federated_imputation.monolith.dashboard.api import LegacyAliveView, LegacyReadyView
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
+    path("api/", include("federated_imputation.monolith.accounts.urls")),
+    path("api/", include("federated_imputation.monolith.registry.urls")),
+    path("api/", include("federated_imputation.monolith.jobs.urls")),
+    path("api/", include("federated_imputation.monolith.files.urls")),
+    path("api/", include("federated_imputation.monolith.dashboard.urls")),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("health/", LegacyAliveView.as_view()),
+    path("health/ready/", LegacyReadyView.as_view()),
     path("", include("apps.shared.health.urls")),
 ]
+handler404 = "apps.shared.api.errors.not_found"
+handler500 = "apps.shared.api.errors.server_error"

@@ -1,0 +1,28 @@
+"""Where a request came from, for the audit log."""
+
+from dataclasses import dataclass
+
+from django.http import HttpRequest
+
+__all__ = ["Origin", "origin_of"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """The client of one request.
+
+    Attributes:
+        address: IP address of the peer, `None` when the server does not know it (a socket file).
+        user_agent: '' when the client sends none.
+    """
+
+    address: str | None
+    user_agent: str
+
+
+def origin_of(request: HttpRequest) -> Origin:
+    """The client of `request`. Forwarding headers are not read: only the server may trust them."""
+    return Origin(
+        address=request.META.get("REMOTE_ADDR") or None,
+        user_agent=request.headers.get("User-Agent", ""),
+    )

@@ -1,0 +1,155 @@
+"""Numbers for the start page, and the health answers of the legacy system."""
+
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.shared.health.checks import failing_dependencies
+from federated_imputation.monolith.dashboard import queries
+
+__all__ = [
+    "DashboardHealthView",
+    "LegacyAliveView",
+    "LegacyReadyView",
+    "ServicesOverviewView",
+    "StatsView",
+]
+
+
+class StatsView(APIView):
+    """The caller's own jobs in numbers; zeros for an anonymous caller."""
+
+    permission_classes = [AllowAny]
+
+    class StatsOutput(serializers.Serializer[Any]):
+        class JobStats(serializers.Serializer[Any]):
+            total = serializers.IntegerField()
+            completed = serializers.IntegerField()
+            running = serializers.IntegerField()
+            failed = serializers.IntegerField()
+            success_rate = serializers.FloatField()
+
+        class ServiceStats(serializers.Serializer[Any]):
+            available_services = serializers.IntegerField()
+            accessible_services = serializers.IntegerField()
+
+        class RecentJob(serializers.Serializer[Any]):
+            class RecentJobPart(serializers.Serializer[Any]):
+                id = serializers.IntegerField()
+                name = serializers.CharField()
+
+            id = serializers.UUIDField()
+            name = serializers.CharField()
+            service = RecentJobPart()
+            reference_panel = RecentJobPart()
+            build = serializers.CharField()
+            status = serializers.CharField()
+            progress_percentage = serializers.IntegerField()
+            created_at = serializers.DateTimeField()
+            started_at = serializers.DateTimeField(allow_null=True)
+            completed_at = serializers.DateTimeField(allow_null=True)
+
+        job_stats = JobStats(source="*")
+        service_stats = ServiceStats(source="*")
+        recent_jobs = RecentJob(many=True)
+        status = serializers.CharField(default="success")
+        timestamp = serializers.DateTimeField(default=timezone.now)
+
+    @extend_schema(responses=StatsOutput)
+    def get(self, request: Request) -> Response:
+        return Response(self.StatsOutput(queries.stats(user=request.user)).data)
+
+
+class ServicesOverviewView(APIView):
+    """The active services and what they offer."""
+
+    permission_classes = [AllowAny]
+
+    class OverviewOutput(serializers.Serializer[Any]):
+        id = serializers.IntegerField()
+        name = serializers.CharField()
+        service_type = serializers.CharField()
+        api_type = serializers.CharField()
+        location = serializers.CharField()
+        continent = serializers.CharField()
+        populations = serializers.ListField(child=serializers.CharField())
+        builds = serializers.ListField(child=serializers.CharField())
+        reference_panels_count = serializers.IntegerField()
+
+    @extend_schema(responses=OverviewOutput(many=True))
+    def get(self, request: Request) -> Response:
+        return Response(self.OverviewOutput(queries.overview_services(), many=True).data)
+
+
+class DashboardHealthView(APIView):
+    """200 when the dashboard can answer."""
+
+    permission_classes = [AllowAny]
+
+    class DashboardHealthOutput(serializers.Serializer[Any]):
+        status = serializers.CharField()
+        timestamp = serializers.DateTimeField()
+
+    @extend_schema(responses=DashboardHealthOutput)
+    def get(self, request: Request) -> Response:
+        output = {"status": "healthy", "timestamp": timezone.now()}
+        return Response(self.DashboardHealthOutput(output).data)
+
+
+class LegacyAliveView(APIView):
+    """200 as soon as the process answers at all."""
+
+    permission_classes = [AllowAny]
+    authentication_classes = []
+
+    class AliveOutput(serializers.Serializer[Any]):
+        status = serializers.CharField()
+        timestamp = serializers.DateTimeField()
+        version = serializers.CharField()
+        environment = serializers.CharField()
+
+    @extend_schema(responses=AliveOutput)
+    def get(self, request: Request) -> Response:
+        output = {
+            "status": "healthy",
+            "timestamp": timezone.now(),
+            "version": settings.VERSION,
+            "environment": settings.ENVIRONMENT,
+        }
+        return Response(self.AliveOutput(output).data)
+
+
+class LegacyReadyView(APIView):
+    """200 when database and cache answer, else 503."""
+
+    permission_classes = [AllowAny]
+    authentication_classes = []
+
+    class ReadyOutput(serializers.Serializer[Any]):
+        class ReadyChecks(serializers.Serializer[Any]):
+            database = serializers.CharField()
+            cache = serializers.CharField()
+
+        status = serializers.CharField()
+        timestamp = serializers.DateTimeField()
+        checks = ReadyChecks()
+
+    @extend_schema(responses={200: ReadyOutput, 503: ReadyOutput})
+    def get(self, request: Request) -> Response:
+        failing = failing_dependencies()
+        output = {
+            "status": "not ready" if failing else "ready",
+            "timestamp": timezone.now(),
+            "checks": {
+                name: "unhealthy" if name in failing else "healthy"
+                for name in ("database", "cache")
+            },
+        }
+        return Response(self.ReadyOutput(output).data, status=503 if failing else 200)

@@ -1,0 +1,172 @@
+"""Services and reference panels, read only.
+
+Lists show what is active; a single row is shown either way, so that the links of old jobs keep
+working. No secret is in any answer.
+"""
+
+from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import NotFound
+from rest_framework.generics import ListAPIView
+from rest_framework.permissions import AllowAny, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from federated_imputation.monolith.registry import presentation, queries
+from federated_imputation.monolith.registry.models import ImputationService, ReferencePanel
+
+__all__ = ["PanelListView", "PanelView", "ServiceListView", "ServicePanelsView", "ServiceView"]
+
+
+class ServiceListView(ListAPIView[ImputationService]):
+    """The active services; staff may ask for the others with `is_active=false`."""
+
+    permission_classes = [AllowAny]
+
+    class ServiceFilters(serializers.Serializer[Any]):
+        is_active = serializers.BooleanField(required=False, allow_null=True, default=None)
+        service_type = serializers.CharField(required=False, default="")
+        api_type = serializers.CharField(required=False, default="")
+        search = serializers.CharField(required=False, default="")
+
+    class Service(serializers.Serializer[ImputationService]):
+        id = serializers.IntegerField()
+        name = serializers.CharField()
+        service_type = serializers.CharField()
+        api_type = serializers.CharField()
+        api_url = serializers.SerializerMethodField()
+        description = serializers.CharField()
+        location = serializers.CharField()
+        continent = serializers.CharField()
+        is_active = serializers.BooleanField()
+        api_key_required = serializers.BooleanField()
+        max_file_size_mb = serializers.IntegerField()
+        supported_formats = serializers.ListField(child=serializers.CharField())
+        reference_panels_count = serializers.IntegerField()
+        api_config = serializers.SerializerMethodField()
+        health_status = serializers.SerializerMethodField()
+        created_at = serializers.DateTimeField()
+        updated_at = serializers.DateTimeField()
+
+        def get_api_url(self, service: ImputationService) -> str:
+            return presentation.public_url(service.api_url)
+
+        def get_api_config(self, service: ImputationService) -> dict[str, Any]:
+            shown: dict[str, Any] = presentation.public_config(service.api_config)
+            return shown
+
+        def get_health_status(self, service: ImputationService) -> str:
+            return presentation.health_status(checks_are_running=settings.BACKGROUND_CHECKS)
+
+    serializer_class = Service
+
+    @extend_schema(parameters=[ServiceFilters])
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    def get_queryset(self) -> QuerySet[ImputationService]:
+        wanted = _validated(self.ServiceFilters, self.request)
+        asked_for = wanted.pop("is_active")
+        is_active = True if asked_for is None or not self.request.user.is_staff else asked_for
+        return queries.services(is_active=is_active, **wanted)
+
+
+class ServiceView(APIView):
+    """One service."""
+
+    permission_classes = [AllowAny]
+
+    @extend_schema(responses=ServiceListView.Service)
+    def get(self, request: Request, service_id: int) -> Response:
+        return Response(ServiceListView.Service(_service(service_id)).data)
+
+
+class PanelListView(ListAPIView[ReferencePanel]):
+    """The active reference panels."""
+
+    permission_classes = [AllowAny]
+
+    class PanelFilters(serializers.Serializer[Any]):
+        service = serializers.IntegerField(required=False, default=None, source="service_id")
+        population = serializers.CharField(required=False, default="")
+        build = serializers.CharField(required=False, default="")
+
+    class Panel(serializers.Serializer[ReferencePanel]):
+        id = serializers.IntegerField()
+        name = serializers.CharField()
+        panel_id = serializers.CharField()
+        description = serializers.CharField()
+        population = serializers.CharField()
+        populations = serializers.ListField(
+            child=serializers.CharField(),
+            allow_null=True,
+            help_text="Populations that a job may name; null when the service was never asked.",
+        )
+        build = serializers.CharField()
+        samples_count = serializers.IntegerField(allow_null=True)
+        variants_count = serializers.IntegerField(allow_null=True)
+        is_active = serializers.BooleanField()
+        service = serializers.IntegerField(source="service_id")
+        service_name = serializers.CharField(source="service.name")
+        service_type = serializers.CharField(source="service.service_type")
+        created_at = serializers.DateTimeField()
+        updated_at = serializers.DateTimeField()
+
+    serializer_class = Panel
+
+    @extend_schema(parameters=[PanelFilters])
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    def get_queryset(self) -> QuerySet[ReferencePanel]:
+        return queries.panels(**_validated(self.PanelFilters, self.request))
+
+
+class PanelView(APIView):
+    """One reference panel."""
+
+    permission_classes = [AllowAny]
+
+    @extend_schema(responses=PanelListView.Panel)
+    def get(self, request: Request, panel_id: int) -> Response:
+        try:
+            panel = queries.get_panel(panel_id=panel_id)
+        except queries.UnknownPanel:
+            raise NotFound from None
+        return Response(PanelListView.Panel(panel).data)
+
+
+class ServicePanelsView(APIView):
+    """The active panels of one service, all at once."""
+
+    permission_classes = [IsAuthenticated]
+
+    class ServicePanelFilters(serializers.Serializer[Any]):
+        population = serializers.CharField(required=False, default="")
+        build = serializers.CharField(required=False, default="")
+
+    @extend_schema(parameters=[ServicePanelFilters], responses=PanelListView.Panel(many=True))
+    def get(self, request: Request, service_id: int) -> Response:
+        wanted = _validated(self.ServicePanelFilters, request)
+        found = queries.panels(service_id=_service(service_id).pk, **wanted)
+        return Response([PanelListView.Panel(panel).data for panel in found])
+
+
+def _service(service_id: int) -> ImputationService:
+    try:
+        return queries.get_service(service_id=service_id)
+    except queries.UnknownService:
+        raise NotFound from None
+
+
+def _validated(filters: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
+    """The query parameters that `filters` knows; an empty one counts as absent."""
+    given = filters(data={name: value for name, value in request.query_params.items() if value})
+    given.is_valid(raise_exception=True)
+    validated: dict[str, Any] = given.validated_data
+    return validated

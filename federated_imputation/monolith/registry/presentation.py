@@ -1,0 +1,39 @@
+"""What of a service may be shown, decided in plain functions."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+__all__ = ["health_status", "public_config", "public_url"]
+
+_SECRET_NAME = re.compile(
+    r"key|token|secret|passw|credential|authorization|cookie|bearer", re.IGNORECASE
+)
+
+
+def public_config(value: Any) -> Any:
+    """`value` without the entries, at any depth, whose names say that they hold a secret."""
+    if isinstance(value, Mapping):
+        return {
+            name: public_config(entry)
+            for name, entry in value.items()
+            if not _SECRET_NAME.search(name)
+        }
+    if isinstance(value, list):
+        return [public_config(entry) for entry in value]
+    return value
+
+
+def public_url(url: str) -> str:
+    """`url` without a user name and password; '' when it cannot be read."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def health_status(*, checks_are_running: bool) -> str:
+    """The word for a service's health: "not checked" while nothing checks, else not known yet."""
+    return "unknown" if checks_are_running else "not checked"

@@ -1,0 +1,118 @@
+"""Reads of the registry domain: services, reference panels, what is shown of them."""
+
+from django.db.models import Count, Prefetch, Q, QuerySet
+
+from federated_imputation.monolith.registry.models import ImputationService, ReferencePanel
+
+__all__ = [
+    "UnknownPanel",
+    "UnknownService",
+    "count_active_services",
+    "get_panel",
+    "get_service",
+    "panels",
+    "services",
+    "services_with_panels",
+]
+
+
+class UnknownService(LookupError):
+    """There is no service with this id."""
+
+
+class UnknownPanel(LookupError):
+    """There is no reference panel with this id."""
+
+
+def services(
+    *,
+    is_active: bool | None = True,
+    service_type: str = "",
+    api_type: str = "",
+    search: str = "",
+) -> QuerySet[ImputationService]:
+    """Services by id, each with `reference_panels_count`, the number of its active panels.
+
+    Args:
+        is_active: `None` for both.
+        service_type: Exactly this one; '' for all.
+        api_type: Exactly this one; '' for all.
+        search: A part of name, description or location, in any case.
+    """
+    found = ImputationService.objects.annotate(
+        reference_panels_count=Count("reference_panels", filter=Q(reference_panels__is_active=True))
+    )
+    if is_active is not None:
+        found = found.filter(is_active=is_active)
+    if service_type:
+        found = found.filter(service_type=service_type)
+    if api_type:
+        found = found.filter(api_type=api_type)
+    if search:
+        found = found.filter(
+            Q(name__icontains=search)
+            | Q(description__icontains=search)
+            | Q(location__icontains=search)
+        )
+    return found.order_by("id")
+
+
+def get_service(*, service_id: int) -> ImputationService:
+    """The service, active or not, with `reference_panels_count`.
+
+    Raises:
+        UnknownService: There is none.
+    """
+    service = services(is_active=None).filter(pk=service_id).first()
+    if service is None:
+        raise UnknownService(service_id)
+    return service
+
+
+def services_with_panels() -> QuerySet[ImputationService]:
+    """Active services by id, with their active panels prefetched."""
+    return (
+        ImputationService.objects.filter(is_active=True)
+        .prefetch_related(Prefetch("reference_panels", queryset=_active_panels()))
+        .order_by("id")
+    )
+
+
+def count_active_services() -> int:
+    return ImputationService.objects.filter(is_active=True).count()
+
+
+def panels(
+    *, service_id: int | None = None, population: str = "", build: str = ""
+) -> QuerySet[ReferencePanel]:
+    """Active panels by id, with their service.
+
+    Args:
+        service_id: Only of this service; `None` for all.
+        population: A part of the population's name, in any case.
+        build: Exactly this one; '' for all.
+    """
+    found = _active_panels().select_related("service")
+    if service_id is not None:
+        found = found.filter(service_id=service_id)
+    if population:
+        found = found.filter(population__icontains=population)
+    if build:
+        found = found.filter(build=build)
+    return found
+
+
+def get_panel(*, panel_id: int) -> ReferencePanel:
+    """The panel, active or not, with its service.
+
+    Raises:
+        UnknownPanel: There is none.
+    """
+    panel = ReferencePanel.objects.select_related("service").filter(pk=panel_id).first()
+    if panel is None:
+        raise UnknownPanel(panel_id)
+    return panel
+
+
+def _active_panels() -> QuerySet[ReferencePanel]:
+    return ReferencePanel.objects.filter(is_active=True).order_by("id")

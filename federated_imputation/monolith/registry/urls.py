@@ -1,0 +1,19 @@
+"""Routes of the registry domain, below `/api/`."""
+
+from django.urls import URLPattern, URLResolver, path
+
+from federated_imputation.monolith.registry.api import (
+    PanelListView,
+    PanelView,
+    ServiceListView,
+    ServicePanelsView,
+    ServiceView,
+)
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("services/", ServiceListView.as_view()),
+    path("services/<int:service_id>/", ServiceView.as_view()),
+    path("services/<int:service_id>/reference_panels/", ServicePanelsView.as_view()),
+    path("reference-panels/", PanelListView.as_view()),
+    path("reference-panels/<int:panel_id>/", PanelView.as_view()),
+]
