@@ -11,6 +11,7 @@ from federated_imputation.platform.state import PlatformState, write_private
 
 __all__ = [
     "inherited_variables",
+    "is_setting",
     "parse_environment",
     "read_environment",
     "render_environment",
@@ -24,6 +25,11 @@ _INHERITED: Final = frozenset(
     | {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"}
 )
 _PASSED_ON: Final = ("LOG_LEVEL", "NODE_ENGINE", "NODE_THREADS", "NODE_WORKERS")
+
+
+def is_setting(name: str) -> bool:
+    """Whether `up` takes the variable from the shell, and a running platform keeps it."""
+    return name in {*_PASSED_ON, "PORT_OFFSET", "REDIS_URL"} or name.endswith("_DATABASE_URL")
 
 
 def role(deployment: Deployment) -> str:

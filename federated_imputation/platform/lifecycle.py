@@ -10,7 +10,11 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import IO, Final
 
-from federated_imputation.platform.environment import write_environments
+from federated_imputation.platform.environment import (
+    is_setting,
+    read_environment,
+    write_environments,
+)
 from federated_imputation.platform.layout import Layout, refuse_taken_ports
 from federated_imputation.platform.logs import last_lines, open_log
 from federated_imputation.platform.records import PlatformRecord, end_leftovers, read_record
@@ -44,7 +48,7 @@ def bring_up(
 
     Raises:
         PlatformError: It could not be started, with the tail of the log of what failed, and
-            nothing is left running; or it runs with another layout.
+            nothing is left running; or it runs with other settings than given.
         LayoutError: A port is in use by another program; nothing was started.
     """
     hold = shell.get("NODE_HOLD", "").strip()
@@ -57,7 +61,7 @@ def bring_up(
         state.node_hold.unlink(missing_ok=True)
     lock = _lock_or_running(state)
     if lock is None:
-        _refuse_another_layout(state, layout)
+        _refuse_other_settings(state, layout, shell)
         return
     try:
         end_leftovers(state)
@@ -107,11 +111,18 @@ def _lock_or_running(state: PlatformState) -> int | None:
     return lock
 
 
-def _refuse_another_layout(state: PlatformState, layout: Layout) -> None:
-    runs_at = state.port_offset or 0
-    if layout.offset != runs_at:
+def _refuse_other_settings(state: PlatformState, layout: Layout, shell: Mapping[str, str]) -> None:
+    """Settings are read at the start: what is given now must be what it runs with."""
+    others = {
+        name
+        for deployment in layout.deployments
+        for name, value in read_environment(state, deployment.name).items()
+        if name in shell and is_setting(name) and shell[name] != value
+    }
+    if others:
         raise PlatformError(
-            f"It runs with PORT_OFFSET={runs_at}; stop it first: manage.py platform down."
+            f"It runs with another {' and '.join(sorted(others))}; to change that, stop it first: "
+            "manage.py platform down."
         )
 
 

@@ -41,6 +41,7 @@ def work(*, heartbeat: str) -> None:
     heartbeat_sent.connect(_toucher(heartbeat), weak=False)
     _celery().worker_main(
         [
+            "--quiet",
             "worker",
             "--pool=threads",
             "--concurrency=4",
@@ -58,7 +59,7 @@ def tick(*, heartbeat: str, schedule: str) -> None:
     from celery.signals import beat_init
 
     beat_init.connect(_toucher(heartbeat), weak=False)
-    _celery().Beat(schedule=schedule, loglevel="INFO").run()
+    _celery().Beat(schedule=schedule, loglevel="INFO", quiet=True).run()
 
 
 def commands(*, lines: list[list[str]]) -> None:

@@ -43,7 +43,7 @@ from federated_imputation.platform.records import (
     record_process,
     write_record,
 )
-from federated_imputation.platform.state import PlatformState
+from federated_imputation.platform.state import CHECKOUT, PlatformState
 from federated_imputation.platform.stores import Postgres, StoreError, Valkey
 from federated_imputation.platform.zygote import Request, Zygote, ZygoteGone
 
@@ -417,10 +417,9 @@ class Supervisor:
         return last_lines(log, _TAIL_LINES) or f"({log.name} is empty)"
 
 
-def _existing(lines):  # type: ignore
-    from federated_imputation.platform.state import CHECKOUT
-
-    return [l for l in lines if list(CHECKOUT.glob(f"*/*/management/commands/{l[0]}.py"))]
+def _existing(lines: list[list[str]]) -> list[list[str]]:
+    commands = {path.stem for path in CHECKOUT.glob("*/*/management/commands/*.py")}
+    return [line for line in lines if line[0] in commands]
 
 
 def _spawn(store: Postgres | Valkey) -> int:
