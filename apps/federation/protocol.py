@@ -160,7 +160,12 @@ class OfferedPanel:
 
 @dataclass(frozen=True, kw_only=True)
 class Discovery:
-    """What a service offers at this moment."""
+    """What a service offers at this moment.
+
+    Attributes:
+        panels: () while the service is in maintenance, for then it does not tell.
+        r2_filters: The cut-offs that a submission may name, in the service's order.
+    """
 
     application: str
     version: str
@@ -168,6 +173,7 @@ class Discovery:
     phasings: tuple[str, ...]
     builds: tuple[str, ...]
     modes: tuple[str, ...]
+    r2_filters: tuple[float, ...] = ()
     in_maintenance: bool = False
     maintenance_message: str = ""
 
@@ -215,7 +221,8 @@ class Download:
     Attributes:
         size: Bytes.
         sha256: Of the bytes on disk, lower-case hex.
-        members: For a zip, the names of its members, every one decrypted and checked by CRC.
+        members: For a zip, the names of its members, every one decrypted and checked by CRC;
+            () when that needs a password and none was given.
     """
 
     path: Path

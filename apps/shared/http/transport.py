@@ -143,7 +143,7 @@ class GuardedAdapter(HTTPAdapter):
         cert: Any = None,
     ) -> HTTPConnectionPool:
         where, tls = self.build_connection_pool_key_attributes(request, verify, cert)
-        host, port = where["host"], where["port"]
+        host, port = where["host"], self._exchange.target.port
         if where["scheme"] == "https":
             self._pool = _HTTPSPool(host, port, exchange=self._exchange, **tls)
         else:
