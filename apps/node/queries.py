@@ -27,6 +27,7 @@ __all__ = [
     "panels",
     "position_in_queue",
     "queue_length",
+    "shown_name",
 ]
 
 
@@ -150,6 +151,12 @@ def find_panel(name: str, among: Sequence[Panel]) -> Panel | None:
     exact = [panel for panel in among if f"{panel.id}@{panel.version}" == bare]
     candidates = exact or [panel for panel in among if panel.id == bare]
     return max(candidates, key=lambda panel: _version_order(panel.version), default=None)
+
+
+def shown_name(panel: Panel) -> str:
+    """The panel's name, which says SIMULATED when no real person is in it."""
+    labelled = not panel.simulated or "SIMULATED" in panel.name
+    return panel.name if labelled else f"{panel.name} (SIMULATED)"
 
 
 def _version_order(version: str) -> tuple[tuple[int, str], ...]:

@@ -20,6 +20,7 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "apps.node.michigan.errors.answer_error",
 }
 
+ASGI_LIFESPAN = "apps.node.lifespan.lifespan"
 ASGI_BODY_RULE = "apps.node.michigan.bodies.rule"
 
 # Uploads arrive on the disk of the workspaces, so that moving one into its job is a rename.

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from apps.node.pipeline.panels import Panel
+from apps.node.queries import shown_name
 
 __all__ = ["APPLICATION_ID", "DEFAULTS", "NAME", "VERSION", "is_this_application", "schema"]
 
@@ -57,7 +58,8 @@ def schema(panels: Sequence[Panel], *, title: str) -> dict[str, Any]:
                 "Reference Panel",
                 "app_list",
                 values=[
-                    {"key": panel.key, "value": panel.name, "enabled": False} for panel in panels
+                    {"key": panel.key, "value": shown_name(panel), "enabled": False}
+                    for panel in panels
                 ],
             ),
             _param("files", "Input Files (VCF)", "local_folder", accept=".vcf.gz", source="upload"),
@@ -89,7 +91,7 @@ def schema(panels: Sequence[Panel], *, title: str) -> dict[str, Any]:
                 values=[
                     {
                         "key": panel.key,
-                        "label": panel.name,
+                        "label": shown_name(panel),
                         "values": _values({each.id: each.name for each in panel.populations}),
                     }
                     for panel in panels

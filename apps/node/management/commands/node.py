@@ -1,0 +1,210 @@
+"""`manage.py node …`: panels, users, tokens, the demonstration's data, maintenance."""
+
+import getpass
+import json
+import secrets
+import sys
+from argparse import ArgumentParser
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import IntegrityError
+from django.utils import timezone
+
+from apps.node import queries, workspaces
+from apps.node.credentials import Credentials, read_credentials, write_credentials
+from apps.node.kit_panels import POPULATIONS, write_kit_panel
+from apps.node.models import User
+from apps.node.operations.accounts import create_api_token, create_user
+from apps.node.operations.jobs import set_maintenance
+from apps.node.pipeline.panels import Panel, PanelError, Population, write_panel
+from apps.node.tokens import TokenRejected
+
+_PLATFORM: Final = "platform"
+_YEAR: Final = timedelta(days=365)
+
+
+class Command(BaseCommand):
+    help = "Manage an imputation node."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        commands = parser.add_subparsers(required=True, metavar="COMMAND")
+        self._add_panel_commands(commands.add_parser("panel", help="reference panels"))
+
+        user = commands.add_parser("user", help="users")
+        user_commands = user.add_subparsers(required=True, metavar="COMMAND")
+        add = user_commands.add_parser("add", help="add a user; asks for the password")
+        add.add_argument("name")
+        add.add_argument("--full-name", default="")
+        add.add_argument("--mail", default="")
+        add.add_argument("--admin", action="store_true")
+        add.set_defaults(run=self._add_user)
+
+        token = commands.add_parser("token", help="issue a user's API token and show it once")
+        token.add_argument("name")
+        token.add_argument("--days", type=int, default=30)
+        token.set_defaults(run=self._issue_token)
+
+        seed = commands.add_parser("seed", help="a SIMULATED panel, and a user for the platform")
+        seed.add_argument("--kit", required=True, choices=POPULATIONS)
+        seed.add_argument("--credentials", required=True, type=Path, metavar="FILE")
+        seed.add_argument("--url", default="")
+        seed.set_defaults(run=self._seed)
+
+        maintenance = commands.add_parser("maintenance", help="refuse or accept submissions")
+        maintenance.add_argument("switch", choices=["on", "off"])
+        maintenance.set_defaults(run=self._switch_maintenance)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            options["run"](options)
+        except PanelError as error:
+            raise CommandError(str(error)) from error
+
+    def _add_panel_commands(self, panel: ArgumentParser) -> None:
+        commands = panel.add_subparsers(required=True, metavar="COMMAND")
+        listing = commands.add_parser("list", help="list the panels of this node")
+        listing.add_argument("--json", action="store_true")
+        listing.set_defaults(run=self._list_panels)
+
+        add = commands.add_parser("add", help="make a panel from phased VCF files")
+        add.add_argument("--id", required=True)
+        add.add_argument("--panel-version", required=True, metavar="X.Y.Z")
+        add.add_argument("--name", required=True)
+        add.add_argument("--build", required=True, choices=["hg19", "hg38"])
+        add.add_argument(
+            "--population",
+            action="append",
+            default=[],
+            metavar="ID:NAME:SAMPLES",
+            help="of the allele-frequency check; `off:Skip:-1` is always there",
+        )
+        add.add_argument("--genotypes", action="append", required=True, metavar="CHROMOSOME=FILE")
+        add.add_argument("--map", action="append", default=[], metavar="CHROMOSOME=FILE")
+        add.add_argument("--simulated", action="store_true", help="label it SIMULATED")
+        add.set_defaults(run=self._add_panel)
+
+    def _list_panels(self, options: dict[str, Any]) -> None:
+        panels = queries.panels()
+        if options["json"]:
+            self.stdout.write(json.dumps({"panels": [_panel_json(panel) for panel in panels]}))
+            return
+        for panel in panels:
+            label = "  SIMULATED" if panel.simulated else ""
+            self.stdout.write(
+                f"{panel.key}  {panel.name}  {panel.build}  {panel.samples} samples  "
+                f"{panel.sites} sites{label}"
+            )
+
+    def _add_panel(self, options: dict[str, Any]) -> None:
+        panel = write_panel(
+            workspaces.panels_root(),
+            id=options["id"],
+            version=options["panel_version"],
+            name=options["name"],
+            build=options["build"],
+            populations=[
+                *(_population(text) for text in options["population"]),
+                Population(id="off", name="Skip", samples=-1),
+            ],
+            genotypes=_by_chromosome(options["genotypes"]),
+            maps=_by_chromosome(options["map"]),
+            simulated=options["simulated"],
+        )
+        self.stdout.write(f"{panel.key} is there: {panel.samples} samples, {panel.sites} sites.")
+
+    def _add_user(self, options: dict[str, Any]) -> None:
+        password = getpass.getpass() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+        if not password:
+            raise CommandError("A user needs a password; type it, or give it on standard input.")
+        try:
+            create_user(
+                username=options["name"],
+                password=password,
+                full_name=options["full_name"],
+                mail=options["mail"],
+                role=User.Role.ADMIN if options["admin"] else User.Role.USER,
+            )
+        except IntegrityError as error:
+            raise CommandError(f"There is a user {options['name']!r} already.") from error
+        self.stdout.write(f"User {options['name']} can log in.")
+
+    def _issue_token(self, options: dict[str, Any]) -> None:
+        user = User.objects.filter(username=options["name"]).first()
+        if user is None:
+            raise CommandError(f"There is no user {options['name']!r}.")
+        if options["days"] < 1:
+            raise CommandError("A token lives at least one day.")
+        life = timedelta(days=options["days"])
+        self.stdout.write(create_api_token(user=user, life=life, now=timezone.now()))
+
+    def _seed(self, options: dict[str, Any]) -> None:
+        panel = write_kit_panel(workspaces.panels_root(), options["kit"])
+        path: Path = options["credentials"]
+        user = User.objects.filter(username=_PLATFORM).first()
+        if user is None:
+            user = create_user(
+                username=_PLATFORM,
+                password=secrets.token_urlsafe(32),
+                full_name="Federated Genomic Imputation Platform",
+            )
+        known = read_credentials(path)
+        if known is not None and _is_valid(known):
+            token = known.token
+        else:
+            token = create_api_token(user=user, life=_YEAR, now=timezone.now())
+        credentials = Credentials(
+            name=settings.DEPLOYMENT,
+            title=settings.NODE_TITLE,
+            url=options["url"] or (known.url if known is not None else ""),
+            token=token,
+            username=_PLATFORM,
+        )
+        if credentials != known:
+            write_credentials(path, credentials)
+        self.stdout.write(f"{panel.name} is there; {path} holds the platform's token.")
+
+    def _switch_maintenance(self, options: dict[str, Any]) -> None:
+        on = options["switch"] == "on"
+        set_maintenance(on=on)
+        self.stdout.write("Submissions are refused." if on else "Submissions are accepted.")
+
+
+def _is_valid(credentials: Credentials) -> bool:
+    try:
+        user, _ = queries.get_token_owner(credentials.token, now=timezone.now())
+    except TokenRejected:
+        return False
+    return user.username == _PLATFORM
+
+
+def _panel_json(panel: Panel) -> dict[str, object]:
+    return {
+        "key": panel.key,
+        "name": panel.name,
+        "build": panel.build,
+        "simulated": panel.simulated,
+        "samples": panel.samples,
+        "sites": panel.sites,
+        "populations": [each.id for each in panel.populations],
+    }
+
+
+def _population(text: str) -> Population:
+    parts = text.split(":")
+    if len(parts) != 3 or not parts[2].removeprefix("-").isdecimal():
+        raise CommandError(f"Population {text!r} is not ID:NAME:SAMPLES.")
+    return Population(id=parts[0], name=parts[1], samples=int(parts[2]))
+
+
+def _by_chromosome(texts: list[str]) -> dict[str, Path]:
+    files = {}
+    for text in texts:
+        chromosome, separator, path = text.partition("=")
+        if not separator:
+            raise CommandError(f"{text!r} is not CHROMOSOME=FILE.")
+        files[chromosome] = Path(path)
+    return files
