@@ -37,6 +37,9 @@ def main(arguments: Sequence[str]) -> int:
     run: Callable[[argparse.Namespace], int] = options.run
     try:
         return run(options)
+    except BrokenPipeError:  # `… | head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (_Refused, LayoutError, lifecycle.PlatformError, OSError) as error:
         print(f"platform {options.command}: {error}", file=sys.stderr)
         return 1
@@ -82,7 +85,7 @@ def _up(options: argparse.Namespace) -> int:
     layout = decide_layout(
         os.environ, remembered_offset=state.port_offset if state.root.exists() else None
     )
-    lifecycle.bring_up(state, layout, shell=os.environ, tell=_say)
+    lifecycle.bring_up(state, layout, given=os.environ, tell=_say)
     _say(as_table(read_status(state, layout)))
     monolith = layout.url(deployments.by_name("monolith"))
     _say(f"\nAPI {monolith}/api/docs/ · administration {monolith}/admin/ as admin, password:")
@@ -116,13 +119,10 @@ def _logs(options: argparse.Namespace) -> int:
     if options.name not in logs:
         raise _Refused(f"There is no log {options.name!r}; there are: {', '.join(logs)}.")
     path = logs[options.name]
-    try:
-        print(last_lines(path, options.lines), flush=True)
-        if options.follow:
-            for text in follow(path):
-                print(text, end="", flush=True)
-    except BrokenPipeError:  # `… | head` has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _say(last_lines(path, options.lines))
+    if options.follow:
+        for text in follow(path):
+            print(text, end="", flush=True)
     return 0
 
 

@@ -7,7 +7,7 @@ from typing import Final
 import psycopg
 from psycopg import sql
 
-__all__ = ["OwnedDatabase", "is_empty", "provision", "statements"]
+__all__ = ["OwnedDatabase", "provision", "statements"]
 
 _SHARED: Final = ("postgres", "template0", "template1")  # open to every role by default
 
@@ -60,15 +60,6 @@ def statements(
             name=sql.Identifier(database.name), role=sql.Identifier(database.role)
         )
     yield _close_to_public(database.name)
-
-
-def is_empty(dsn: str) -> bool:
-    """Whether the database holds no table yet."""
-    with psycopg.connect(dsn, connect_timeout=10) as connection:
-        row = connection.execute(
-            "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = 'public')"
-        ).fetchone()
-        return row is not None and not row[0]
 
 
 def _close_to_public(database: str) -> sql.Composed:

@@ -37,13 +37,11 @@ def role(deployment: Deployment) -> str:
     return deployment.env_prefix.lower()
 
 
-def write_environments(
-    state: PlatformState, layout: Layout, *, shell: Mapping[str, str] = os.environ
-) -> None:
+def write_environments(state: PlatformState, layout: Layout, *, given: Mapping[str, str]) -> None:
     """Write every deployment's file (0600); secrets stay as they are from one `up` to the next."""
     for deployment in layout.deployments:
         variables = _variables(deployment, state=state, layout=layout)
-        variables |= {name: shell[name] for name in _PASSED_ON if shell.get(name)}
+        variables |= {name: given[name] for name in _PASSED_ON if given.get(name)}
         write_private(state.environment_file(deployment.name), render_environment(variables))
         state.data(deployment.name).mkdir(mode=0o700, exist_ok=True)
 

@@ -35,7 +35,7 @@ def bring_up(
     state: PlatformState,
     layout: Layout,
     *,
-    shell: Mapping[str, str],
+    given: Mapping[str, str],
     tell: Callable[[str], None],
 ) -> None:
     """Return when every deployment is healthy, starting the platform if it does not run.
@@ -43,7 +43,7 @@ def bring_up(
     Args:
         state: Created if it is not there.
         layout: What runs where.
-        shell: Environment of the command; `NODE_HOLD` is applied to a running platform too.
+        given: Environment of the command; `NODE_HOLD` is applied to a running platform too.
         tell: Called with one line per phase.
 
     Raises:
@@ -51,7 +51,7 @@ def bring_up(
             nothing is left running; or it runs with other settings than given.
         LayoutError: A port is in use by another program; nothing was started.
     """
-    hold = shell.get("NODE_HOLD", "").strip()
+    hold = given.get("NODE_HOLD", "").strip()
     if hold and hold not in _HOLDS:
         raise PlatformError(f"NODE_HOLD is {hold!r}; it must be {', '.join(_HOLDS)} or unset.")
     state.create()
@@ -61,13 +61,13 @@ def bring_up(
         state.node_hold.unlink(missing_ok=True)
     lock = _lock_or_running(state)
     if lock is None:
-        _refuse_other_settings(state, layout, shell)
+        _refuse_other_settings(state, layout, given)
         return
     try:
         end_leftovers(state)
         refuse_taken_ports(layout)
         state.remember_port_offset(layout.offset)
-        write_environments(state, layout, shell=shell)
+        write_environments(state, layout, given=given)
         _run_supervisor(state, lock, tell=tell)
     except ValueError as error:  # a variable that cannot be written down
         raise PlatformError(str(error)) from error
@@ -111,13 +111,13 @@ def _lock_or_running(state: PlatformState) -> int | None:
     return lock
 
 
-def _refuse_other_settings(state: PlatformState, layout: Layout, shell: Mapping[str, str]) -> None:
+def _refuse_other_settings(state: PlatformState, layout: Layout, given: Mapping[str, str]) -> None:
     """Settings are read at the start: what is given now must be what it runs with."""
     others = {
         name
         for deployment in layout.deployments
         for name, value in read_environment(state, deployment.name).items()
-        if name in shell and is_setting(name) and shell[name] != value
+        if name in given and is_setting(name) and given[name] != value
     }
     if others:
         raise PlatformError(

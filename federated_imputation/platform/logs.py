@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -28,7 +28,7 @@ def last_lines(path: Path, lines: int) -> str:
         return "\n".join(log.read().decode(errors="replace").splitlines()[-lines:])
 
 
-def follow(path: Path) -> Iterator[str]:
+def follow(path: Path, *, wait: Callable[[float], None] = time.sleep) -> Iterator[str]:
     """What is appended to `path` from now on, also after it was replaced; never ends."""
     log = path.open("rb")
     log.seek(0, os.SEEK_END)
@@ -40,6 +40,6 @@ def follow(path: Path) -> Iterator[str]:
                 log.close()
                 log = path.open("rb")
             else:
-                time.sleep(_LOOK_SECONDS)
+                wait(_LOOK_SECONDS)
     finally:
         log.close()

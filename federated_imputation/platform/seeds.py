@@ -1,25 +1,33 @@
 """Which data the platform puts where. Only our own servers are ever seeded.
 
 A node's panel and the monolith's legacy rows are loaded by their own idempotent commands. The
-monolith's are loaded only into a database that was empty when we first saw it: one that an
-operator has restored from a legacy dump stays as it is. That decision is kept in the state until
-the seeds are complete, so that an interrupted `up` is made good by the next one.
+monolith's are loaded only into a database that had no tables when `up` found it, and that is
+noted until all seeds are loaded, so that an interrupted `up` is made good by the next one. The
+monolith's command leaves a mark in the database itself: without it, as in one that an operator
+has restored from a legacy dump, nothing is added ever.
 """
 
-import secrets
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
+
+import psycopg
 
 from federated_imputation.deployments import Deployment, by_name
-from federated_imputation.platform.databases import is_empty
 from federated_imputation.platform.environment import read_environment
 from federated_imputation.platform.layout import Layout
-from federated_imputation.platform.state import PlatformState, write_private
+from federated_imputation.platform.state import PlatformState
 
 __all__ = ["demonstration_commands", "note_complete", "setup_commands"]
 
-_Seeds = Literal["pending", "done", "not ours"]
 _MONOLITH: Final = by_name("monolith")
+_IS_EMPTY: Final = "SELECT NOT EXISTS (SELECT FROM pg_tables WHERE schemaname = 'public')"
+_CAN_BE_MARKED: Final = "SELECT to_regclass('public.imputation_auditlog') IS NOT NULL"
+_IS_MARKED: Final = """
+    SELECT EXISTS (
+        SELECT FROM imputation_auditlog
+        WHERE action = 'system_config' AND resource_id = 'seed legacy'
+    )
+"""
 
 
 def setup_commands(
@@ -36,10 +44,12 @@ def setup_commands(
         credentials = str(state.credentials(deployment.name).resolve())
         url = layout.url(deployment)
         return [["node", "seed", "--kit", kit, "--credentials", credentials, "--url", url]]
-    if deployment == _MONOLITH and _decide(state) == "pending":
-        if not state.admin_password.is_file():
-            write_private(state.admin_password, secrets.token_urlsafe(18) + "\n")
-        return [["seed", "legacy", "--admin-password-file", str(state.admin_password.resolve())]]
+    if deployment == _MONOLITH:
+        if _holds(state, _IS_EMPTY):
+            _unfinished(state).touch()
+        if _unfinished(state).is_file():
+            password = str(state.admin_password.resolve())
+            return [["seed", "legacy", "--admin-password-file", password]]
     return []
 
 
@@ -48,7 +58,9 @@ def demonstration_commands(
 ) -> dict[Deployment, list[list[str]]]:
     """What registers our nodes at the monolith; repeated at each `up`, since ports may move."""
     nodes = [node for node in layout.nodes if node in layout.embedded]
-    if _MONOLITH not in layout.embedded or _read(state) in {None, "not ours"} or not nodes:
+    if not nodes or _MONOLITH not in layout.embedded:
+        return {}
+    if not (_holds(state, _CAN_BE_MARKED) and _holds(state, _IS_MARKED)):
         return {}
     command = ["seed", "demo"]
     for node in nodes:
@@ -57,27 +69,17 @@ def demonstration_commands(
 
 
 def note_complete(*, state: PlatformState) -> None:
-    """Everything is seeded: what an operator deletes from now on stays deleted."""
-    if _read(state) == "pending":
-        write_private(_path(state), "done")
+    """Everything is seeded."""
+    _unfinished(state).unlink(missing_ok=True)
 
 
-def _decide(state: PlatformState) -> _Seeds:
+def _holds(state: PlatformState, question: str) -> bool:
     variables = read_environment(state, _MONOLITH.name)
-    if is_empty(variables[f"{_MONOLITH.env_prefix}_DATABASE_URL"]):
-        write_private(_path(state), "pending")
-    elif _read(state) is None:
-        write_private(_path(state), "not ours")
-    return _read(state) or "pending"
+    dsn = variables[f"{_MONOLITH.env_prefix}_DATABASE_URL"]
+    with psycopg.connect(dsn, connect_timeout=10) as connection:
+        row = connection.execute(question).fetchone()
+    return row is not None and bool(row[0])
 
 
-def _read(state: PlatformState) -> _Seeds | None:
-    try:
-        word = _path(state).read_text()
-    except FileNotFoundError:
-        return None
-    return "pending" if word == "pending" else "done" if word == "done" else "not ours"
-
-
-def _path(state: PlatformState) -> Path:
-    return state.root / "monolith-seeds"
+def _unfinished(state: PlatformState) -> Path:
+    return state.root / "monolith-seeds-unfinished"
