@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.urls import get_resolver, path
+from django.urls import path
 
 from federated_imputation.monolith.accounts.models import UserServiceAccess
 from federated_imputation.urls import monolith as urls
@@ -144,7 +144,6 @@ def test_unexpected_errors_are_json_and_say_nothing(client, settings):
     answer = client.get("/api/crash/")
     assert (answer.status_code, answer.json()) == (500, {"detail": "Internal server error."})
     assert client.get("/crash/").status_code == 500
-    assert get_resolver(_WithCrash).resolve("/api/crash/")
 
 
 def test_pages_outside_the_api_are_404_in_html(client):
