@@ -298,8 +298,8 @@ def _true_dosages(record: Any) -> _Dosages:
 def _imputed_dosages(record: Any) -> _Dosages:
     """Dosage per sample, 0 where it is missing."""
     for name in ("DS", "HDS"):
-        if (values := record.format(name)) is not None:
-            return np.asarray(np.nansum(values, axis=1), dtype=np.float64)
+        if name in record.FORMAT:
+            return np.asarray(np.nansum(record.format(name), axis=1), dtype=np.float64)
     return np.nan_to_num(_true_dosages(record))
 
 

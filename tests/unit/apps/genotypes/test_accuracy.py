@@ -20,6 +20,11 @@ D: Site = (300, "G", "T")
 
 KNOWN_SITES = [(position, "A", alt) for position in range(1, 5) for alt in "CGT"]
 
+DOSAGE_HEADER = [
+    '##FORMAT=<ID=DS,Number=1,Type=Float,Description="Dosage">',
+    '##FORMAT=<ID=HDS,Number=2,Type=Float,Description="Haploid dosage">',
+]
+
 
 def write_vcf(
     path: Path,
@@ -29,8 +34,9 @@ def write_vcf(
     chromosome: str = "20",
     info: str = ".",
     source: str = "",
+    dosages: bool = True,
 ) -> Path:
-    """A VCF of `records`: site, FORMAT, one field per sample."""
+    """A VCF of `records`: site, FORMAT, one field per sample; `dosages` declares DS and HDS."""
     lines = [
         "##fileformat=VCFv4.2",
         *([f"##source={source}"] if source else []),
@@ -39,8 +45,7 @@ def write_vcf(
         '##INFO=<ID=TYPED,Number=0,Type=Flag,Description="Typed">',
         '##INFO=<ID=IMPUTED,Number=0,Type=Flag,Description="Imputed">',
         '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">',
-        '##FORMAT=<ID=DS,Number=1,Type=Float,Description="Dosage">',
-        '##FORMAT=<ID=HDS,Number=2,Type=Float,Description="Haploid dosage">',
+        *(DOSAGE_HEADER if dosages else []),
         "\t".join(
             ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *samples]
         ),
@@ -155,7 +160,7 @@ def test_measure_agrees_with_the_correlation_of_whole_matrices(
 
 def test_measure_gives_one_when_the_result_is_the_truth(tmp_path: Path, array: Path) -> None:
     calls = [(A, "GT", ["0|0", "0|1"]), (B, "GT", ["1|1", "0|0"]), (C, "GT", ["0|0", "1|0"])]
-    truth = write_vcf(tmp_path / "truth.vcf", ["a", "b"], calls)
+    truth = write_vcf(tmp_path / "truth.vcf", ["a", "b"], calls, dosages=False)
 
     accuracy = measure(truth=truth, result=truth, array=array)
 
