@@ -133,8 +133,9 @@ def _impute(study: Study, panel: StudyPanel, installed: Panel, engine: str, work
         "engine": engine,
     }
     with subprocess.Popen(
-        [sys.executable, "-m", "apps.node.pipeline"],
+        [sys.executable, "-P", "-m", "apps.node.pipeline"],
         cwd=workspace,
+        start_new_session=True,  # it may end its whole process group
         env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

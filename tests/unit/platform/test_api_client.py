@@ -1,12 +1,9 @@
 """The demonstration's client, against a small server that speaks the platform's API."""
 
-import json
-import threading
 from collections.abc import Iterator
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
@@ -17,77 +14,21 @@ from federated_imputation.platform.api_client import (
     OfferedPanel,
     PlatformApi,
 )
+from tests.unit.platform.fake_platform import CONTENT, FakePlatform, serve
 
-CONTENT = bytes(range(256)) * 2_000
 CUT = 1 << 18  # the client keeps whole blocks of this size
 NODE = "http://127.0.0.1:8030"
 
 
-class Platform(BaseHTTPRequestHandler):
-    """Answers from `answers`; a download is cut after `cut_after` bytes, once."""
-
-    answers: ClassVar[dict[str, Any]] = {}
-    cut_after: ClassVar[int | None] = None
-    ignores_ranges: ClassVar[bool] = False
-    ranges: ClassVar[list[str | None]] = []
-    received: ClassVar[bytes] = b""
-
-    def do_GET(self) -> None:
-        if self.path.endswith("/download/"):
-            self._download()
-        else:
-            self._answer(self.answers.get(self.path))
-
-    def do_POST(self) -> None:
-        type(self).received = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self._answer(self.answers.get(self.path))
-
-    def _answer(self, content: Any) -> None:
-        body = json.dumps(content if content is not None else {"detail": "Not found."}).encode()
-        self.send_response(200 if content is not None else 404)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def _download(self) -> None:
-        asked = self.headers.get("Range")
-        self.ranges.append(asked)
-        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
-        if self.ignores_ranges:
-            asked, start = None, 0
-        self.send_response(206 if asked else 200)
-        if asked:
-            self.send_header("Content-Range", f"bytes {start}-{len(CONTENT) - 1}/{len(CONTENT)}")
-        self.send_header("Content-Length", str(len(CONTENT) - start))
-        self.end_headers()
-        stop = len(CONTENT) if type(self).cut_after is None else start + (self.cut_after or 0)
-        type(self).cut_after = None
-        self.wfile.write(CONTENT[start:stop])
-        self.close_connection = True
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
-        """Keep the test's output clean."""
+@pytest.fixture
+def platform() -> Iterator[type[FakePlatform]]:
+    with serve() as running:
+        yield running
 
 
 @pytest.fixture
-def platform() -> Iterator[type[Platform]]:
-    class Fresh(Platform):
-        answers: ClassVar[dict[str, Any]] = {}
-        ranges: ClassVar[list[str | None]] = []
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Fresh)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    Fresh.answers["url"] = f"http://127.0.0.1:{server.server_port}"
-    yield Fresh
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.fixture
-def api(platform: type[Platform]) -> PlatformApi:
-    return PlatformApi(platform.answers["url"])
+def api(platform: type[FakePlatform]) -> PlatformApi:
+    return PlatformApi(platform.url)
 
 
 def stored(**changes: Any) -> JobFile:
@@ -104,7 +45,7 @@ def test_download_writes_the_file_and_returns_its_digest(api: PlatformApi, tmp_p
 
 
 def test_download_goes_on_where_the_connection_broke(
-    api: PlatformApi, platform: type[Platform], tmp_path: Path
+    api: PlatformApi, platform: type[FakePlatform], tmp_path: Path
 ) -> None:
     platform.cut_after = CUT
 
@@ -115,7 +56,7 @@ def test_download_goes_on_where_the_connection_broke(
 
 
 def test_download_refuses_a_server_that_starts_again_from_the_beginning(
-    api: PlatformApi, platform: type[Platform], tmp_path: Path
+    api: PlatformApi, platform: type[FakePlatform], tmp_path: Path
 ) -> None:
     platform.cut_after = CUT
     platform.ignores_ranges = True
@@ -130,7 +71,7 @@ def test_download_refuses_other_bytes_than_those_stored(api: PlatformApi, tmp_pa
 
 
 def test_find_panel_looks_on_every_page_for_the_service_and_its_key(
-    api: PlatformApi, platform: type[Platform]
+    api: PlatformApi, platform: type[FakePlatform]
 ) -> None:
     other = {"id": 1, "api_url": "https://elsewhere.example/"}
     ours = {"id": 2, "api_url": f"{NODE}/"}
@@ -148,7 +89,7 @@ def test_find_panel_looks_on_every_page_for_the_service_and_its_key(
 
 
 def test_submit_sends_the_file_and_returns_the_new_id(
-    api: PlatformApi, platform: type[Platform], tmp_path: Path
+    api: PlatformApi, platform: type[FakePlatform], tmp_path: Path
 ) -> None:
     platform.answers["/api/jobs/"] = {"id": "0c8e"}
     study = tmp_path / "study.vcf.gz"
@@ -169,7 +110,7 @@ def test_submit_sends_the_file_and_returns_the_new_id(
     assert b'filename="study.vcf.gz"' in platform.received
 
 
-def test_job_gives_its_events_in_order(api: PlatformApi, platform: type[Platform]) -> None:
+def test_job_gives_its_events_in_order(api: PlatformApi, platform: type[FakePlatform]) -> None:
     updates = [
         {"id": 2, "status": "running", "message": "\nStep: <first>\nmore", "external_data": None},
         {"id": 1, "status": "pending", "message": "Created.", "external_data": {"attempt": 1}},
@@ -197,7 +138,7 @@ def test_call_raises_with_the_words_of_a_refusal(api: PlatformApi) -> None:
 
 
 def test_calls_ignore_the_proxies_of_the_shell(
-    api: PlatformApi, platform: type[Platform], monkeypatch: pytest.MonkeyPatch
+    api: PlatformApi, platform: type[FakePlatform], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
