@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from apps.genotypes.bgzf import BgzfWriter
+from apps.node.kit_panels import KIT, POPULATIONS
 from apps.node.pipeline.panels import Panel, Population, read_panel, write_panel
 from federated_imputation.platform.example import (
     ARRAY,
@@ -24,10 +25,8 @@ from federated_imputation.platform.example import (
     find_example,
     make_folder,
 )
-from federated_imputation.platform.state import CHECKOUT
 
 __all__ = [
-    "KIT",
     "Study",
     "StudyKind",
     "StudyPanel",
@@ -35,8 +34,6 @@ __all__ = [
 ]
 
 StudyKind = Literal["auto", "real", "kit"]
-
-KIT: Final = CHECKOUT / "apps" / "node" / "kit"
 
 _HEADER: Final = (
     b"##fileformat=VCFv4.2\n"
@@ -238,7 +235,7 @@ def _simulated_study() -> Study:
             map=KIT / "chr20.40-43Mb.map.gz",
             simulated=True,
         )
-        for population in ("AFR", "EUR")
+        for population in POPULATIONS
     )
     return Study(
         label=f"SIMULATED study, {len(samples)} samples, chr20:40-43 Mb (GRCh38)",

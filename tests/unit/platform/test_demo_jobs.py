@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 import pyzipper
 
+from apps.node.kit_panels import KIT
 from federated_imputation.platform.api_client import OfferedPanel, PlatformApi
 from federated_imputation.platform.demo_jobs import JobsFailed, SentJob, follow, submit
 from federated_imputation.platform.demo_results import Unreadable, collect, open_member, sweep
 from federated_imputation.platform.progress import JobProgress
-from federated_imputation.platform.studies import KIT, Study, prepare
+from federated_imputation.platform.studies import Study, prepare
 from tests.unit.platform.fake_platform import Answers, FakePlatform, serve
 
 PASSWORD = "Secret-1"
