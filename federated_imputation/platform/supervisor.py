@@ -43,7 +43,7 @@ from federated_imputation.platform.records import (
     record_process,
     write_record,
 )
-from federated_imputation.platform.state import CHECKOUT, PlatformState
+from federated_imputation.platform.state import PlatformState
 from federated_imputation.platform.stores import Postgres, StoreError, Valkey
 from federated_imputation.platform.zygote import Request, Zygote, ZygoteGone
 
@@ -166,9 +166,7 @@ class Supervisor:
         jobs = {
             deployment: [
                 ["migrate", "--no-input", "--verbosity=0"],
-                *_existing(
-                    seeds.setup_commands(deployment, state=self._state, layout=self._layout)
-                ),
+                *seeds.setup_commands(deployment, state=self._state, layout=self._layout),
             ]
             for deployment in with_data
         }
@@ -192,8 +190,7 @@ class Supervisor:
 
     def _add_demonstration(self) -> None:
         jobs = seeds.demonstration_commands(state=self._state, layout=self._layout)
-        jobs = {d: _existing(lines) for d, lines in jobs.items()}
-        if any(jobs.values()):
+        if jobs:
             self._run_commands(jobs, step="demonstration")
             self._progress("The nodes are registered as imputation services")
         seeds.note_complete(state=self._state)
@@ -415,11 +412,6 @@ class Supervisor:
     @staticmethod
     def _tail(log: Path) -> str:
         return last_lines(log, _TAIL_LINES) or f"({log.name} is empty)"
-
-
-def _existing(lines: list[list[str]]) -> list[list[str]]:
-    commands = {path.stem for path in CHECKOUT.glob("*/*/management/commands/*.py")}
-    return [line for line in lines if line[0] in commands]
 
 
 def _spawn(store: Postgres | Valkey) -> int:
