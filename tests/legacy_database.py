@@ -13,9 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 
-__all__ = ["Schema", "create_tables", "expected_schema", "new_database", "schema_of"]
+from tests.legacy_rows import legacy_rows
+
+__all__ = [
+    "Schema",
+    "create_legacy_database",
+    "expected_schema",
+    "new_database",
+    "schema_of",
+    "values_of",
+]
 
 _FOLDER = Path(__file__).parent / "data" / "legacy"
 _TYPES_WITH_LENGTH = {"character varying"}
@@ -88,25 +97,40 @@ def schema_of(alias: str, tables: list[str]) -> Schema:
     return Schema(columns=columns, constraints=constraints, indexes=indexes)
 
 
-def create_tables(cursor: Any) -> None:
-    """Create the legacy tables, empty, with all their constraints and indexes."""
+def create_legacy_database(alias: str) -> None:
+    """Make the tables, the rows and the sequences of a legacy database in an empty one."""
+    with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
+        _create_tables(cursor)
+        for table, rows in legacy_rows().items():
+            names = list(rows[0])
+            columns = ", ".join(f'"{name}"' for name in names)
+            places = ", ".join(["%s"] * len(names))
+            cursor.executemany(
+                f"INSERT INTO {table} ({columns}) VALUES ({places})",  # noqa: S608
+                [[row[name] for name in names] for row in rows],
+            )
+        for table, _, name, *_, identity, _ in expected_schema().columns:
+            if identity == "YES":
+                cursor.execute(
+                    f"SELECT setval(pg_get_serial_sequence(%s, %s), max({name})) FROM {table}",  # noqa: S608
+                    [table, name],
+                )
+
+
+def values_of(alias: str) -> dict[str, dict[str, str]]:
+    """Every row of the legacy tables, over the legacy columns: table -> primary key -> values."""
     schema = expected_schema()
     columns = defaultdict(list)
-    for table, position, *rest in schema.columns:
-        columns[table].append((int(position), *rest))
-    for table, described in sorted(columns.items()):
-        cursor.execute(f"CREATE TABLE {table} ({', '.join(map(_column, sorted(described)))})")
-    # Foreign keys last: they need the primary keys of other tables.
-    for table, name, kind, definition in sorted(schema.constraints, key=lambda c: c[2] == "f"):
-        assert kind in "cfpu"
-        cursor.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}")
-    made_by_constraints = {constraint[1] for constraint in schema.constraints}
-    for table, name, definition in sorted(schema.indexes):
-        if name not in made_by_constraints:
-            unique = "UNIQUE " if definition.startswith("UNIQUE ") else ""
-            cursor.execute(
-                f"CREATE {unique}INDEX {name} ON {table} {definition.removeprefix('UNIQUE ')}"
-            )
+    for table, position, name, *_ in schema.columns:
+        columns[table].append((int(position), name))
+    found = {}
+    with connections[alias].cursor() as cursor:
+        for table, described in columns.items():
+            names = [name for _, name in sorted(described)]
+            listed = ", ".join(f'"{name}"' for name in names)
+            cursor.execute(f'SELECT "{names[0]}"::text, ROW({listed})::text FROM {table}')  # noqa: S608
+            found[table] = dict(cursor.fetchall())
+    return found
 
 
 @contextmanager
@@ -125,6 +149,26 @@ def new_database(alias: str) -> Iterator[str]:
         del connections.databases[alias]
         with connection._nodb_cursor() as cursor:
             cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def _create_tables(cursor: Any) -> None:
+    schema = expected_schema()
+    columns = defaultdict(list)
+    for table, position, *rest in schema.columns:
+        columns[table].append((int(position), *rest))
+    for table, described in sorted(columns.items()):
+        cursor.execute(f"CREATE TABLE {table} ({', '.join(map(_column, sorted(described)))})")
+    # Foreign keys last: they need the primary keys of other tables.
+    for table, name, kind, definition in sorted(schema.constraints, key=lambda c: c[2] == "f"):
+        assert kind in "cfpu"
+        cursor.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}")
+    made_by_constraints = {constraint[1] for constraint in schema.constraints}
+    for table, name, definition in sorted(schema.indexes):
+        if name not in made_by_constraints:
+            unique = "UNIQUE " if definition.startswith("UNIQUE ") else ""
+            cursor.execute(
+                f"CREATE {unique}INDEX {name} ON {table} {definition.removeprefix('UNIQUE ')}"
+            )
 
 
 def _column(described: tuple[Any, ...]) -> str:
