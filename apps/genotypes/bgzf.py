@@ -37,6 +37,7 @@ __all__ = [
     "compression",
     "read_blocks",
     "read_lines",
+    "read_packed_blocks",
 ]
 
 # The empty block that closes every complete file (specification, section 4.1.2).
@@ -119,7 +120,12 @@ def check_end(path: Path) -> None:
 
 
 def read_blocks(file: BinaryIO) -> Iterator[bytes]:
-    """Yield the plain bytes of each block in turn, checked against its length and CRC.
+    """Yield the plain bytes of each block that is not empty; see `read_packed_blocks`."""
+    return (plain for _, plain in read_packed_blocks(file) if plain)
+
+
+def read_packed_blocks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
+    """Yield each block as it is in the file, and its plain bytes, checked for length and CRC.
 
     Args:
         file: A BGZF file open for reading bytes, at the start of a block.
@@ -147,8 +153,7 @@ def read_blocks(file: BinaryIO) -> Iterator[bytes]:
         if len(body) < body_length:
             raise Truncated(f"the file is cut at byte {offset}; send it again")
         last = _decompress(body, offset)
-        if last:
-            yield last
+        yield head + extra + body, last
         offset += _HEADER.size + extra_length + body_length
     if last is None:
         raise NotBgzf("the file is empty")
@@ -253,6 +258,14 @@ class BgzfWriter:
         if start:
             del self._buffer[:start]
         return len(data)
+
+    def write_packed(self, block: bytes) -> None:
+        """Add a whole block of another BGZF file as it is, without packing it again."""
+        if self._buffer:
+            self._write_block(bytes(self._buffer))
+            self._buffer.clear()
+        self._file.write(block)
+        self._written += len(block)
 
     def tell(self) -> int:
         """The virtual offset of the next byte: file offset of its block << 16 | offset in it."""

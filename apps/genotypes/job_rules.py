@@ -146,7 +146,7 @@ class Chunk:
 
 def judge_chunk(chunk: Chunk, rules: PanelRules) -> ChunkFault | None:
     """Decide whether a chunk can be imputed; None means yes."""
-    if chunk.overlap < rules.overlap:
+    if not chunk.sites or chunk.overlap < rules.overlap:
         return ChunkFault.OVERLAP
     if chunk.found < rules.min_snps:
         return ChunkFault.FEW_SNPS

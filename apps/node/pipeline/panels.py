@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from apps.genotypes.bgzf import BgzfWriter
+from apps.genotypes.builds import AUTOSOMES, BUILDS, LENGTHS, spelled
 from apps.genotypes.rules import PanelRules
 
 __all__ = [
@@ -30,7 +31,6 @@ __all__ = [
 ]
 
 _MANIFEST = "manifest.json"
-_BUILDS = {"hg19", "hg38"}
 
 
 class PanelError(ValueError):
@@ -122,7 +122,7 @@ def read_panel(folder: Path) -> Panel:
         raise PanelError(path, f"is broken ({error})") from error
     if folder.name != f"{panel.id}@{panel.version}":
         raise PanelError(path, f"is of {panel.id}@{panel.version}, its folder is not named so")
-    if panel.build not in _BUILDS:
+    if panel.build not in BUILDS:
         raise PanelError(path, f"names the unknown build {panel.build!r}")
     for chromosome in panel.chromosomes.values():
         for file in (chromosome.genotypes, chromosome.map):
@@ -175,12 +175,12 @@ def write_panel(
     """Write `<root>/<id>@<version>/` from phased VCF files, or find that it is there already.
 
     Only POS, ID, REF, ALT and GT are kept, and of the sites only those where a chosen sample
-    carries an ALT allele.
+    carries an ALT allele. The chromosome is spelled as its build does, `20` or `chr20`.
 
     Args:
         root: Folder of all panels; it is made when missing.
         build: `hg19` or `hg38`.
-        genotypes: Phased VCF (plain, gzip or BGZF) per chromosome, named without `chr`.
+        genotypes: Phased VCF (plain, gzip or BGZF) per autosome, named without `chr`.
         maps: Genetic map per chromosome, columns `pos chr cM` with a header; may lack some.
         simulated: Whether people must be told that this panel is not of real genomes.
         samples: Names of the samples to keep, in the order wanted; `None` keeps all.
@@ -189,10 +189,10 @@ def write_panel(
     Raises:
         PanelError: an input is not as it must be, or the same version exists with other content.
     """
-    if build not in _BUILDS:
+    if build not in BUILDS:
         raise PanelError(root, f"unknown build {build!r}; known are hg19 and hg38")
-    if not genotypes:
-        raise PanelError(root, "a panel needs at least one chromosome")
+    if not genotypes or not set(genotypes) <= set(AUTOSOMES):
+        raise PanelError(root, "a panel needs at least one chromosome, and only 1 to 22")
     root.mkdir(parents=True, exist_ok=True)
     folder = root / f"{id}@{version}"
     partial = Path(tempfile.mkdtemp(prefix=f".{id}@{version}.", dir=root))
@@ -201,7 +201,9 @@ def write_panel(
         counts: set[int] = set()
         for chromosome in sorted(genotypes):
             target = partial / f"chr{chromosome}.vcf.gz"
-            count, sites = _copy_genotypes(genotypes[chromosome], target, chromosome, samples)
+            count, sites = _copy_genotypes(
+                genotypes[chromosome], target, chromosome, build, samples
+            )
             counts.add(count)
             chromosomes[chromosome] = {
                 "genotypes": target.name,
@@ -264,21 +266,25 @@ def _copy_map(source: Path | None, target: Path) -> str | None:
 
 
 def _copy_genotypes(
-    source: Path, target: Path, chromosome: str, samples: Sequence[str] | None
+    source: Path, target: Path, chromosome: str, build: str, samples: Sequence[str] | None
 ) -> tuple[int, int]:
     """Copy what a panel needs; return the numbers of samples and of sites."""
+    name = spelled(chromosome, build).encode()
     sites = 0
     last = 0
     columns: list[int] | None = None
     with _open(source) as lines, BgzfWriter(target) as out:
         for number, line in enumerate(_complete(source, lines), start=1):
             if line.startswith(b"##"):
-                if line.startswith((b"##fileformat=", b"##contig=")):
-                    out.write(line)
                 continue
             fields = line.rstrip(b"\n").split(b"\t")
             if columns is None:
                 columns = _choose_columns(source, fields, samples)
+                length = LENGTHS[build][chromosome]
+                out.write(b"##fileformat=VCFv4.2\n")
+                out.write(
+                    b"##contig=<ID=%b,length=%d,assembly=%b>\n" % (name, length, build.encode())
+                )
                 out.write(b'##FILTER=<ID=PASS,Description="All filters passed">\n')
                 out.write(b'##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">\n')
                 out.write(b"\t".join([*fields[:9], *(fields[i] for i in columns)]) + b"\n")
@@ -292,6 +298,8 @@ def _copy_genotypes(
             if position < max(last, 1):
                 raise PanelError(source, f"line {number} is not in the order of positions")
             last = position
+            if b"," in fields[4]:
+                raise PanelError(source, f"line {number} is multiallelic; run bcftools norm -m-")
             if not fields[8].startswith(b"GT"):
                 raise PanelError(source, f"line {number} does not start its FORMAT with GT")
             calls = [fields[i] for i in columns]
@@ -303,7 +311,7 @@ def _copy_genotypes(
             if not text.strip(b"0|\t"):
                 continue
             sites += 1
-            out.write(b"\t".join([*fields[:5], b".", b"PASS", b".", b"GT", text]) + b"\n")
+            out.write(b"\t".join([name, *fields[1:5], b".", b"PASS", b".", b"GT", text]) + b"\n")
     if columns is None:
         raise PanelError(source, "has no #CHROM line: it is not a VCF")
     if not sites:
