@@ -58,5 +58,15 @@ GUARDED_HTTP_ALLOW = env.words("GUARDED_HTTP_ALLOW")
 BACKGROUND_CHECKS = env.switch("BACKGROUND_CHECKS", default=not env.IS_DEVELOPMENT)
 
 CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_IMPORTS = ["federated_imputation.monolith.jobs.tasks"]
+CELERY_TASK_IGNORE_RESULT = True
+# Beat's messages die unread when no worker runs; the rows keep what is due.
+CELERY_BEAT_SCHEDULE = {
+    "jobs.tick": {"task": "jobs.tick", "schedule": 1.0, "options": {"expires": 5}},
+    "jobs.sweep": {"task": "jobs.sweep", "schedule": 3600.0, "options": {"expires": 600}},
+}
+# A due job whose announcement no worker took in this time is announced again.
+JOB_DISPATCH_SECONDS = 30
 
 env.refuse_if_incomplete()

@@ -1,12 +1,89 @@
-"""Reads of the jobs domain."""
+"""Reads of the jobs domain. Whose jobs one sees is decided here, in the queryset."""
 
 from collections import Counter
+from uuid import UUID
 
-from django.db.models import Count, QuerySet
+from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import Count, Prefetch, Q, QuerySet
 
-from federated_imputation.monolith.jobs.models import ImputationJob
+from federated_imputation.monolith.accounts.queries import sees_all_jobs
+from federated_imputation.monolith.files.queries import results_of_job
+from federated_imputation.monolith.jobs.models import ImputationJob, JobStatusUpdate
 
-__all__ = ["count_jobs_by_status", "recent_jobs"]
+__all__ = [
+    "count_jobs_by_status",
+    "find_job",
+    "find_job_with_history",
+    "is_input",
+    "jobs",
+    "recent_jobs",
+    "updates",
+    "updates_of_job",
+]
+
+
+def jobs(
+    user: User | AnonymousUser,
+    *,
+    status: str = "",
+    service_id: int | None = None,
+    search: str = "",
+) -> QuerySet[ImputationJob]:
+    """The jobs that `user` may see, newest first, with user, service, panel and work.
+
+    Their own; all for those whom `accounts.queries.sees_all_jobs` names.
+
+    Args:
+        status: Exactly this one; '' for all.
+        service_id: Only of this service; `None` for all.
+        search: A part of the name, the description or the external id, in any case.
+    """
+    found = ImputationJob.objects.select_related("user", "service", "reference_panel", "work")
+    if not sees_all_jobs(user):
+        found = found.filter(user=user.pk or 0)
+    if status:
+        found = found.filter(status=status)
+    if service_id is not None:
+        found = found.filter(service_id=service_id)
+    if search:
+        found = found.filter(
+            Q(name__icontains=search)
+            | Q(description__icontains=search)
+            | Q(external_job_id__icontains=search)
+        )
+    return found.order_by("-created_at", "id")
+
+
+def find_job(user: User | AnonymousUser, *, job_id: str) -> ImputationJob | None:
+    """The job, if `user` may see it; None also when `job_id` is no id at all."""
+    try:
+        parsed = UUID(job_id)
+    except ValueError:
+        return None
+    return jobs(user).filter(pk=parsed).first()
+
+
+def find_job_with_history(user: User | AnonymousUser, *, job_id: str) -> ImputationJob | None:
+    """As `find_job`, with its status updates and files, oldest first."""
+    try:
+        parsed = UUID(job_id)
+    except ValueError:
+        return None
+    history = (
+        Prefetch("status_updates", JobStatusUpdate.objects.order_by("timestamp", "id")),
+        Prefetch("files", results_of_job(job_id=parsed)),
+    )
+    return jobs(user).filter(pk=parsed).prefetch_related(*history).first()
+
+
+def updates_of_job(*, job_id: UUID) -> QuerySet[JobStatusUpdate]:
+    """What happened to one job, in the order in which it happened."""
+    return JobStatusUpdate.objects.filter(job_id=job_id).order_by("timestamp", "id")
+
+
+def updates(*, user_id: int) -> QuerySet[JobStatusUpdate]:
+    """What happened to the user's own jobs, newest first."""
+    return JobStatusUpdate.objects.filter(job__user_id=user_id).order_by("-timestamp", "-id")
 
 
 def count_jobs_by_status(*, user_id: int) -> Counter[str]:
@@ -22,3 +99,8 @@ def recent_jobs(*, user_id: int, limit: int) -> QuerySet[ImputationJob]:
         .select_related("user", "service", "reference_panel")
         .order_by("-created_at", "-id")[:limit]
     )
+
+
+def is_input(*, path: str) -> bool:
+    """Whether a job names this upload."""
+    return ImputationJob.objects.filter(input_file=path).exists()

@@ -1,5 +1,28 @@
 """Routes of the jobs domain, below `/api/`."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from federated_imputation.monolith.jobs.api import (
+    CancelView,
+    JobFilesView,
+    JobListView,
+    JobUpdatesView,
+    JobView,
+    RetryView,
+    RevealPasswordView,
+    StatusUpdateListView,
+    StatusUpdateView,
+)
+
+# Ids are parsed by the views, so that one that is none is 404 like one that is not there.
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("jobs/", JobListView.as_view()),
+    path("jobs/<str:job_id>/", JobView.as_view()),
+    path("jobs/<str:job_id>/cancel/", CancelView.as_view()),
+    path("jobs/<str:job_id>/retry/", RetryView.as_view()),
+    path("jobs/<str:job_id>/status_updates/", JobUpdatesView.as_view()),
+    path("jobs/<str:job_id>/files/", JobFilesView.as_view()),
+    path("jobs/<str:job_id>/reveal_password/", RevealPasswordView.as_view()),
+    path("status-updates/", StatusUpdateListView.as_view()),
+    path("status-updates/<int:update_id>/", StatusUpdateView.as_view()),
+]

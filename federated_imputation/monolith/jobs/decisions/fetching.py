@@ -8,6 +8,7 @@ from typing import Final
 from apps.federation.protocol import (
     Busy,
     Download,
+    DownloadCut,
     DownloadFailed,
     DownloadsExhausted,
     ExternalFile,
@@ -28,8 +29,10 @@ from federated_imputation.monolith.jobs.states import Status
 
 __all__ = ["fetch_failed", "fetched", "finished", "next_file"]
 
-# A file that keeps failing leaves the rest of its downloads to the user.
+# A file that keeps failing leaves the rest of its downloads to the user. A cut may be chance; a
+# wrong password or a refused address hardly is.
 MOST_CUTS: Final = 5
+MOST_OTHER_FAILURES: Final = 2
 UNANSWERED_FOR: Final = timedelta(days=7)
 PARTIAL_UNANSWERED_FOR: Final = timedelta(minutes=10)
 
@@ -42,8 +45,15 @@ def next_file(work: Work, external: ExternalJob, *, stored: Collection[str]) -> 
     return None
 
 
-def fetched(work: Work, file: ExternalFile, download: Download) -> Outcome:
-    """`file` is here, whole and with its checksum."""
+def fetched(
+    work: Work,
+    file: ExternalFile,
+    download: Download,
+    *,
+    external: ExternalJob,
+    stored: Collection[str],
+) -> Outcome:
+    """`file` is here, whole, beside those in `stored`; the last one ends the job."""
     event = Event(
         message=f"Fetched {file.name} ({download.size} bytes).",
         facts={
@@ -54,11 +64,14 @@ def fetched(work: Work, file: ExternalFile, download: Download) -> Outcome:
             "downloads_left": _left(file, used=1),
         },
     )
-    return Outcome(work=work.at_ease(cuts=0), events=(event,))
+    outcome = Outcome(work=work.at_ease(cuts=0))
+    if next_file(outcome.work, external, stored={*stored, file.name}) is None:
+        outcome = finished(outcome.work, external)
+    return replace(outcome, events=(event, *outcome.events))
 
 
 def fetch_failed(
-    work: Work, file: ExternalFile, error: FederationError, *, now: datetime, jitter: float
+    work: Work, error: FederationError, *, file: ExternalFile, now: datetime, jitter: float
 ) -> Outcome:
     """`file` could not be had this time.
 
@@ -68,10 +81,11 @@ def fetch_failed(
     used = int(isinstance(error, DownloadFailed) and error.counted)
     facts = {"file": file.name, "downloads_used": used, "downloads_left": _left(file, used=used)}
     cuts = work.cuts + isinstance(error, DownloadFailed)
+    most_cuts = MOST_CUTS if isinstance(error, DownloadCut) else MOST_OTHER_FAILURES
     waited = failing_for(work, now)
     given_up = (
         isinstance(error, DownloadsExhausted | NotFound)
-        or cuts >= MOST_CUTS
+        or (isinstance(error, DownloadFailed) and cuts >= most_cuts)
         or waited >= (PARTIAL_UNANSWERED_FOR if work.failure else UNANSWERED_FOR)
     )
     if not given_up:

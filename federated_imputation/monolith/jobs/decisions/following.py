@@ -18,10 +18,11 @@ from apps.federation.protocol import (
     Unreachable,
 )
 from federated_imputation.monolith.jobs.decisions.work import (
-    Action,
     Event,
+    Fetch,
     Outcome,
     Phase,
+    Restart,
     Work,
     backed_off,
     ended,
@@ -52,9 +53,11 @@ MOST_PROGRESS_UNFETCHED: Final = 99
 def looked(work: Work, external: ExternalJob) -> Outcome:
     """The service said how the job stands; new messages become events."""
     response = _shown(external)
-    events = [*_recovered(work), *_said(work, external)]
-    if _place(response) != _place(work.response):
-        events.extend(_standing(work, external))
+    said = _said(work, external)
+    standing = _standing(work, external) if _place(response) != _place(work.response) else []
+    # A state begins before its messages and ends after them.
+    told = [*said, *standing] if external.state.is_final else [*standing, *said]
+    events = [*_recovered(work), *told]
     # While files are fetched, the row of failures is theirs.
     calm = replace(
         work if work.phase is Phase.FETCH else work.at_ease(),
@@ -132,11 +135,11 @@ def _followed(work: Work, external: ExternalJob) -> Outcome:
             return Outcome(work=running, wait=poll_seconds(work.quiet_polls))
         case ExternalState.SUCCEEDED:
             done = work.moved(Status.RUNNING, phase=Phase.FETCH)
-            return Outcome(work=done, then=Action.FETCH)
+            return Outcome(work=done, then=Fetch(external))
         case ExternalState.FAILED:
             reason = _errors(external) or "The service failed the job and gave no reason."
             over = work.moved(Status.RUNNING, phase=Phase.FETCH, failure=reason)
-            return Outcome(work=over, then=Action.FETCH)
+            return Outcome(work=over, then=Fetch(external))
         case ExternalState.CANCELLED if work.cancel_requested:
             return ended(work, Status.CANCELLED, "The service cancelled the job, as asked.")
         case ExternalState.CANCELLED:
@@ -164,7 +167,7 @@ def _died(work: Work) -> Outcome:
     )
     # Counted before the call: a crash in between may waste a try, never add one.
     work = work.moved(Status.QUEUED, phase=Phase.FOLLOW, restarts=restarts)
-    return Outcome(work=work, events=(event,), wait=poll_seconds(0), then=Action.RESTART)
+    return Outcome(work=work, events=(event,), wait=poll_seconds(0), then=Restart())
 
 
 def _shown(external: ExternalJob) -> dict[str, Any]:

@@ -11,24 +11,25 @@ What this cannot see: a process that is frozen between its last look at its leas
 byte of the upload for longer than `GRACE`, and then goes on, would send a second copy.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from apps.federation.protocol import (
     Busy,
     ExternalJob,
     FederationError,
+    Malformed,
     NotAuthenticated,
     Rejected,
+    Submission,
     Unreachable,
 )
 from federated_imputation.monolith.jobs.decisions.work import (
-    Action,
     Event,
     Outcome,
     Phase,
+    Send,
     Work,
     backed_off,
     ended,
@@ -46,14 +47,21 @@ UNREACHABLE_FOR: Final = timedelta(hours=24)
 UNANSWERED_FOR: Final = timedelta(days=7)
 
 
-def intended(work: Work, *, tag: str, parameters: Mapping[str, Any]) -> Outcome:
+def intended(work: Work, submission: Submission) -> Outcome:
     """We are about to send it: stored before the first byte leaves."""
     event = Event(
-        message=f"Sending the file to the service as {tag}.",
-        facts={"attempt": work.attempt, "tag": tag, "parameters": dict(parameters)},
+        message=f"Sending the file to the service as {submission.tag}.",
+        facts={
+            "attempt": work.attempt,
+            "tag": submission.tag,
+            "panel": submission.panel,
+            "build": submission.build,
+            "phasing": submission.phasing,
+            "population": submission.population,
+        },
     )
     work = work.moved(Status.QUEUED, phase=Phase.SUBMITTING, uncertain_since=None, searches=0)
-    return Outcome(work=work, events=(event,), then=Action.SEND)
+    return Outcome(work=work, events=(event,), then=Send(submission))
 
 
 def submitted(work: Work, external_id: str) -> Outcome:
@@ -72,6 +80,8 @@ def submission_failed(
     """The call for what is offered, or the submission itself, ended in `error`."""
     if isinstance(error, Rejected):
         return failed(work, f"The service refused it: {error}", status=error.status)
+    if isinstance(error, Malformed) and work.phase is Phase.SUBMITTING:
+        return failed(work, f"The service did not accept it, in words of no API: {error}")
     if work.phase is Phase.SUBMITTING and not isinstance(error, Busy | Unreachable):
         return _uncertain(work, str(error), now=now)
     not_sent = work.moved(Status.QUEUED, phase=Phase.SUBMIT)
@@ -99,18 +109,18 @@ def searched(work: Work, found: ExternalJob | None, *, now: datetime) -> Outcome
     if work.uncertain_since is None:
         return _uncertain(work, "the worker stopped while it was sending", now=now)
     if now - work.uncertain_since < GRACE:
-        return Outcome(
-            work=work.at_ease(searches=work.searches + 1),
-            wait=search_seconds(work.searches + 1),
-        )
+        again = replace(work, searches=work.searches + 1)
+        return Outcome(work=again, wait=search_seconds(again.searches))
     if work.cancel_requested:
         return ended(work, Status.CANCELLED, "Cancelled: the service never received it.")
+    if failing_for(work, now) >= UNREACHABLE_FOR:
+        return failed(work, "For a day, nothing that was sent arrived at the service.")
     event = Event(
         message="The service does not have it, and no upload can still be under way. "
         "It will be sent again.",
         facts={"attempt": work.attempt, "searches": work.searches + 1},
     )
-    work = work.at_ease(phase=Phase.SUBMIT, uncertain_since=None, searches=0)
+    work = replace(work, phase=Phase.SUBMIT, uncertain_since=None, searches=0)
     return Outcome(work=work, events=(event,))
 
 
@@ -138,5 +148,12 @@ def _uncertain(work: Work, why: str, *, now: datetime) -> Outcome:
         "Looking for it there before anything is sent again.",
         facts={"attempt": work.attempt, "uncertain": True},
     )
-    work = work.at_ease(uncertain_since=now, searches=work.searches + 1)
+    work = replace(
+        work,
+        uncertain_since=now,
+        searches=work.searches + 1,
+        failures=work.failures + 1,
+        failing_since=work.failing_since or now,
+        last_error=why,
+    )
     return Outcome(work=work, events=(event,), wait=search_seconds(0))

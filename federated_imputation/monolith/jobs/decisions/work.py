@@ -3,18 +3,27 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from enum import Enum, StrEnum
+from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
+from apps.federation.protocol import ExternalJob, Submission
 from federated_imputation.monolith.jobs.pace import back_off_seconds
 from federated_imputation.monolith.jobs.states import FINAL, Status, move
 
 __all__ = [
     "Action",
+    "AskCancel",
+    "Cancel",
     "Event",
+    "Fetch",
+    "Look",
     "Outcome",
     "Phase",
+    "Prepare",
+    "Restart",
+    "Search",
+    "Send",
     "Work",
     "cancelled_unsent",
     "next_action",
@@ -33,17 +42,52 @@ class Phase(StrEnum):
     DONE = "done"
 
 
-class Action(Enum):
-    """What a worker can do: one outgoing call, or none (`CANCEL`)."""
+class Action:
+    """What a worker can do: one outgoing call, or for `Cancel` none."""
 
-    CANCEL = "cancel here"
-    PREPARE = "ask what is offered, write the intent"
-    SEND = "send the file"
-    SEARCH = "search for the tag"
-    ASK_CANCEL = "ask the service to cancel"
-    LOOK = "ask how it stands"
-    RESTART = "ask the service to take it up again"
-    FETCH = "fetch the next file"
+
+@dataclass(frozen=True)
+class Cancel(Action):
+    """End it here; the service has nothing."""
+
+
+@dataclass(frozen=True)
+class Prepare(Action):
+    """Ask what the service offers and write the intent down."""
+
+
+@dataclass(frozen=True)
+class Send(Action):
+    """Submit, once the intent is committed."""
+
+    submission: Submission
+
+
+@dataclass(frozen=True)
+class Search(Action):
+    """Search the service's list for the tag."""
+
+
+@dataclass(frozen=True)
+class AskCancel(Action):
+    """Ask the service to cancel."""
+
+
+@dataclass(frozen=True)
+class Look(Action):
+    """Ask how the job stands."""
+
+
+@dataclass(frozen=True)
+class Restart(Action):
+    """Ask the service to take a dead job up again."""
+
+
+@dataclass(frozen=True)
+class Fetch(Action):
+    """Fetch the next file of a job that stands so."""
+
+    external: ExternalJob
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,15 +181,15 @@ def next_action(work: Work, *, now: datetime) -> Action | None:
     """What to do first with a job that a worker has taken up; `None` when nothing is left."""
     match work.phase:
         case Phase.SUBMIT:
-            return Action.CANCEL if work.cancel_requested else Action.PREPARE
+            return Cancel() if work.cancel_requested else Prepare()
         case Phase.SUBMITTING:
-            return Action.SEARCH
+            return Search()
         case Phase.FOLLOW:
             asked = work.cancel_asked_at
             due = asked is None or now - asked >= ASK_AGAIN_AFTER
-            return Action.ASK_CANCEL if work.cancel_requested and due else Action.LOOK
+            return AskCancel() if work.cancel_requested and due else Look()
         case Phase.FETCH:
-            return Action.LOOK
+            return Look()
         case Phase.DONE:
             return None
 

@@ -1,0 +1,18 @@
+"""Admin pages of the files domain. They only show, and not where a file lies at the service."""
+
+from django.contrib import admin
+
+from apps.shared.admin.pages import ReadOnlyAdmin
+from federated_imputation.monolith.files.models import ResultFile
+
+__all__: list[str] = []
+
+
+@admin.register(ResultFile)
+class _ResultFileAdmin(ReadOnlyAdmin):
+    list_display = ["filename", "job", "file_type", "file_size", "is_available", "created_at"]
+    list_filter = ["file_type", "is_available"]
+    list_select_related = ["job"]
+    search_fields = ["filename", "job__id", "job__name"]
+    exclude = ["download_url"]
+    ordering = ["-created_at", "-id"]

@@ -1,0 +1,82 @@
+"""Writes of the files domain: result files that arrived, those that go, and the sweep."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import PurePosixPath
+from uuid import UUID
+
+from django.db import transaction
+
+from federated_imputation.monolith.files import storage
+from federated_imputation.monolith.files.models import ResultFile
+
+__all__ = ["file_type_of", "forget_results", "keep_result", "sweep_results", "sweep_uploads"]
+
+logger = logging.getLogger(__name__)
+
+
+def keep_result(
+    *, job_id: UUID, name: str, path: str, size: int, sha256: str, output: str, now: datetime
+) -> ResultFile:
+    """Record, in the caller's transaction, a result file that lies whole at `path`.
+
+    Args:
+        name: The service's name for it, folders included.
+        output: The service's output that it belongs to.
+    """
+    return ResultFile.objects.create(
+        job_id=job_id,
+        file_type=file_type_of(name, output=output),
+        filename=name[-255:],
+        file_path=path,
+        file_size=size,
+        checksum=sha256,
+        created_at=now,
+    )
+
+
+def forget_results(*, job_id: UUID) -> int:
+    """Delete the rows of a job's results in the caller's transaction, and their bytes after it.
+
+    A crash in between leaves bytes to the sweep.
+    """
+    rows = ResultFile.objects.filter(job_id=job_id)
+    paths = [path for path in rows.values_list("file_path", flat=True) if path]
+    rows.delete()
+    transaction.on_commit(lambda: storage.remove(paths))
+    return len(paths)
+
+
+def sweep_uploads(*, is_known: Callable[[str], bool], now: datetime) -> int:
+    """Delete uploads that no job names, a day after they were written; return how many."""
+    gone = storage.swept(storage.UPLOADS, is_known=is_known, now=now)
+    if gone:
+        logger.info("Swept %d uploads that no job names.", len(gone))
+    return len(gone)
+
+
+def sweep_results(*, now: datetime) -> int:
+    """Delete result bytes that no row names, a day after they were written; return how many."""
+    gone = storage.swept(
+        storage.RESULTS,
+        is_known=lambda path: ResultFile.objects.filter(file_path=path).exists(),
+        now=now,
+    )
+    if gone:
+        logger.info("Swept %d result files that no row names.", len(gone))
+    return len(gone)
+
+
+def file_type_of(name: str, *, output: str) -> ResultFile.FileType:
+    """What kind of file a service's result is, from its name and the output it belongs to."""
+    path = PurePosixPath(name.lower())
+    if output.endswith("logs") or path.suffix == ".log" or path.name.endswith("-trace.csv"):
+        return ResultFile.FileType.LOG_FILE
+    if path.suffix == ".html" or path.stem == "qc_report":
+        return ResultFile.FileType.QUALITY_REPORT
+    if path.suffix == ".zip" or path.name.endswith((".vcf.gz", ".info.gz", ".bcf")):
+        return ResultFile.FileType.IMPUTED_DATA
+    if "statistics" in path.parts or path.suffix in {".txt", ".tsv", ".csv"}:
+        return ResultFile.FileType.SUMMARY
+    return ResultFile.FileType.METADATA

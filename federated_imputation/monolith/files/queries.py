@@ -1,0 +1,59 @@
+"""Reads of the files domain."""
+
+from pathlib import Path
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from federated_imputation.monolith.files import storage
+from federated_imputation.monolith.files.models import ResultFile
+
+__all__ = ["FileGone", "find_file", "locate", "results_of", "results_of_job", "stored_paths"]
+
+
+class FileGone(Exception):
+    """The row is there, its bytes are not (any more)."""
+
+
+def results_of(*, user_id: int) -> QuerySet[ResultFile]:
+    """The result files of the user's own jobs, newest first; nobody sees those of others."""
+    return ResultFile.objects.filter(job__user_id=user_id).order_by("-created_at", "-id")
+
+
+def results_of_job(*, job_id: UUID) -> QuerySet[ResultFile]:
+    """The result files of one job in the order in which they arrived."""
+    return ResultFile.objects.filter(job_id=job_id).order_by("id")
+
+
+def find_file(*, user_id: int, file_id: int, job_id: UUID | None = None) -> ResultFile | None:
+    """The file, if it is the user's own (and belongs to `job_id`, when one is given)."""
+    found = results_of(user_id=user_id).filter(pk=file_id)
+    if job_id is not None:
+        found = found.filter(job_id=job_id)
+    return found.first()
+
+
+def stored_paths(*, job_id: UUID) -> frozenset[str]:
+    """Paths of the files of this job that are here."""
+    return frozenset(
+        ResultFile.objects.filter(job_id=job_id, is_available=True).values_list(
+            "file_path", flat=True
+        )
+    )
+
+
+def locate(file: ResultFile) -> Path:
+    """Where the bytes of `file` lie.
+
+    Raises:
+        FileGone: Nowhere: they expired, were never fetched (legacy rows) or were deleted.
+    """
+    if not file.is_available or not file.file_path:
+        raise FileGone(file.pk)
+    try:
+        path = storage.absolute(file.file_path)
+    except ValueError:
+        raise FileGone(file.pk) from None
+    if not path.is_file():
+        raise FileGone(file.pk)
+    return path

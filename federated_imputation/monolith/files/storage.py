@@ -1,0 +1,192 @@
+"""Bytes below `DATA_ROOT`: written and fsynced before the row that names them is committed.
+
+Paths in rows are relative to `DATA_ROOT`. A file that no row names is swept after a day; a row
+never names a file that is not whole.
+"""
+
+import hashlib
+import os
+import re
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from django.conf import settings
+
+from federated_imputation.monolith.files.formats import extension_of
+
+__all__ = [
+    "StoredUpload",
+    "absolute",
+    "digest",
+    "fsync_folder",
+    "make_folder",
+    "remove",
+    "result_path",
+    "settle",
+    "store_upload",
+    "swept",
+    "upload_name",
+]
+
+UPLOADS: Final = PurePosixPath("uploads/input")
+RESULTS: Final = PurePosixPath("results")
+# The column of the path has 100 characters, of which the folder and the id take 47.
+_MOST_UPLOAD_NAME: Final = 50
+_MOST_RESULT_NAME: Final = 100
+_ID_LENGTH: Final = 32
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_BLOCK_BYTES: Final = 1024 * 1024
+ORPHAN_AFTER: Final = timedelta(days=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredUpload:
+    """An upload that is on disk, whole.
+
+    Attributes:
+        path: Relative to `DATA_ROOT`, at most 100 characters.
+        size: Bytes.
+        sha256: Lower-case hex.
+    """
+
+    path: str
+    size: int
+    sha256: str
+
+
+def absolute(path: str) -> Path:
+    """Where the file of a row lies.
+
+    Raises:
+        ValueError: `path` leads out of `DATA_ROOT`.
+    """
+    root = Path(settings.DATA_ROOT).resolve()
+    full = (root / path).resolve()
+    if not full.is_relative_to(root):
+        raise ValueError("A stored path leads out of the data folder.")
+    return full
+
+
+def store_upload(blocks: Iterable[bytes], *, name: str) -> StoredUpload:
+    """Write an upload under a name of its own that ends like `name`; constant memory.
+
+    Raises:
+        OSError: The disk is full or not writable; nothing is left behind.
+    """
+    path = str(UPLOADS / f"{uuid.uuid4().hex}-{_safe(name, _MOST_UPLOAD_NAME)}")
+    target = absolute(path)
+    make_folder(target.parent)
+    sha256 = hashlib.sha256()
+    size = 0
+    try:
+        with target.open("xb") as file:
+            for block in blocks:
+                file.write(block)
+                sha256.update(block)
+                size += len(block)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        target.unlink(missing_ok=True)
+        raise
+    fsync_folder(target.parent)
+    return StoredUpload(path=path, size=size, sha256=sha256.hexdigest())
+
+
+def upload_name(path: str) -> str:
+    """The name that a stored upload had, as far as it was safe; its ending in lower case."""
+    name = PurePosixPath(path).name[_ID_LENGTH + 1 :]
+    ending = extension_of(name) or ""
+    return name[: len(name) - len(ending)] + ending
+
+
+def result_path(*, job_id: uuid.UUID, attempt: int, name: str) -> str:
+    """Where a result called `name` at the service is kept, one path for one name.
+
+    The service's name may hold folders or anything else; what is left of it is for people, and
+    the digest keeps two names apart.
+    """
+    mark = hashlib.sha256(name.encode()).hexdigest()[:12]
+    return str(RESULTS / str(job_id) / str(attempt) / f"{mark}-{_safe(name, _MOST_RESULT_NAME)}")
+
+
+def settle(temporary: Path, target: Path) -> None:
+    """Give a whole file its final name, for good: data, name and folder survive a power cut."""
+    with temporary.open("rb") as file:
+        os.fsync(file.fileno())
+    temporary.replace(target)
+    fsync_folder(target.parent)
+
+
+def digest(path: Path) -> tuple[int, str]:
+    """Size and SHA-256 of a file, read in blocks."""
+    sha256 = hashlib.sha256()
+    size = 0
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            sha256.update(block)
+            size += len(block)
+    return size, sha256.hexdigest()
+
+
+def remove(paths: Iterable[str]) -> None:
+    """Delete files that no row names any more, and the folders that they leave empty."""
+    for path in paths:
+        full = absolute(path)
+        full.unlink(missing_ok=True)
+        _remove_empty_folders(full.parent)
+
+
+def swept(folder: PurePosixPath, *, is_known: Callable[[str], bool], now: datetime) -> list[str]:
+    """Delete the files below `folder` that nobody knows and nobody has touched for a day."""
+    base = absolute(str(folder))
+    oldest_kept = (now - ORPHAN_AFTER).timestamp()
+    gone = []
+    for file in _files(base):
+        path = str(file.relative_to(absolute("")))
+        if file.stat().st_mtime < oldest_kept and not is_known(path):
+            gone.append(path)
+    remove(gone)
+    return gone
+
+
+def make_folder(folder: Path) -> None:
+    """Make `folder` and those above it, so that their names, too, survive a power cut."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        fsync_folder(folder.parent)
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make the names in `folder` survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _safe(name: str, most: int) -> str:
+    """The last part of `name` in `A-Za-z0-9._-`, its end kept when it is too long."""
+    last = PurePosixPath(name.replace("\\", "/")).name
+    return _UNSAFE.sub("_", last)[-most:].lstrip(".-") or "file"
+
+
+def _files(base: Path) -> Iterator[Path]:
+    if base.is_dir():
+        yield from (path for path in sorted(base.rglob("*")) if path.is_file())
+
+
+def _remove_empty_folders(folder: Path) -> None:
+    root = absolute(str(RESULTS))
+    while folder != root and folder.is_relative_to(root):
+        try:
+            folder.rmdir()
+        except OSError:  # another file is in it, or another process was first
+            return
+        folder = folder.parent

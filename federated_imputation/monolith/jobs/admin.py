@@ -1,0 +1,26 @@
+"""Admin pages of the jobs domain. They only show: a job changes through its own operations."""
+
+from django.contrib import admin
+
+from apps.shared.admin.pages import ReadOnlyAdmin
+from federated_imputation.monolith.jobs.models import ImputationJob, JobStatusUpdate
+
+__all__: list[str] = []
+
+
+@admin.register(ImputationJob)
+class _ImputationJobAdmin(ReadOnlyAdmin):
+    list_display = ["name", "user", "service", "reference_panel", "status", "created_at"]
+    list_filter = ["status", "service", "build"]
+    list_select_related = ["user", "service", "reference_panel"]
+    search_fields = ["id", "name", "external_job_id", "user__username"]
+    ordering = ["-created_at", "id"]
+
+
+@admin.register(JobStatusUpdate)
+class _JobStatusUpdateAdmin(ReadOnlyAdmin):
+    list_display = ["timestamp", "job", "status", "progress_percentage", "message"]
+    list_filter = ["status"]
+    list_select_related = ["job"]
+    search_fields = ["job__id", "job__name"]
+    ordering = ["-timestamp", "-id"]

@@ -1,0 +1,322 @@
+"""Jobs: submit, watch, cancel, retry, and what they brought.
+
+A job that the caller may not see does not exist for them: 404, as for an id that is none. Whoever
+sees everybody's jobs may look at them; changing a job is its owner's alone.
+"""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
+from rest_framework.generics import ListAPIView
+from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.shared.api.origin import origin_of
+from apps.shared.identity.caller import caller_id
+from federated_imputation.monolith.files import queries as files
+from federated_imputation.monolith.files.presentation import ResultFileOutput
+from federated_imputation.monolith.jobs import operations, queries
+from federated_imputation.monolith.jobs.models import ImputationJob, JobStatusUpdate
+from federated_imputation.monolith.jobs.presentation import (
+    JobDetailOutput,
+    JobOutput,
+    StatusUpdateOutput,
+)
+from federated_imputation.monolith.jobs.states import Status
+
+__all__ = [
+    "CancelView",
+    "JobFilesView",
+    "JobListView",
+    "JobUpdatesView",
+    "JobView",
+    "RetryView",
+    "RevealPasswordView",
+    "StatusUpdateListView",
+    "StatusUpdateView",
+]
+
+
+class Refusal(serializers.Serializer[Any]):
+    error = serializers.CharField()
+
+
+class Accepted(serializers.Serializer[Any]):
+    message = serializers.CharField()
+    task_id = serializers.UUIDField()
+
+
+_NOT_THERE = OpenApiResponse(description="No such job, or not one that the caller may see.")
+
+
+class JobListView(ListAPIView[ImputationJob]):
+    """The caller's jobs, newest first, and the way to submit one."""
+
+    permission_classes = [IsAuthenticated]
+    parser_classes = [MultiPartParser, FormParser, JSONParser]
+    serializer_class = JobOutput
+
+    class JobFilters(serializers.Serializer[Any]):
+        status = serializers.ChoiceField(
+            choices=[status.value for status in Status], required=False
+        )
+        service = serializers.IntegerField(required=False, source="service_id")
+        search = serializers.CharField(required=False)
+
+    class JobInput(serializers.Serializer[Any]):
+        name = serializers.CharField(max_length=200)
+        description = serializers.CharField(required=False, allow_blank=True, default="")
+        service = serializers.IntegerField()
+        reference_panel = serializers.IntegerField()
+        input_format = serializers.CharField(max_length=20, default="vcf")
+        build = serializers.CharField(
+            default="hg38", help_text="hg19 or hg38, of the file; GRCh37 and GRCh38 mean the same."
+        )
+        phasing = serializers.BooleanField(
+            default=False, help_text="Whether the service shall phase; false when left out."
+        )
+        population = serializers.CharField(
+            required=False,
+            allow_blank=True,
+            default="",
+            max_length=100,
+            help_text="One of the panel's populations; empty leaves it to the panel.",
+        )
+        input_file = serializers.FileField(max_length=255)
+        user_token = serializers.CharField(
+            required=False,
+            allow_blank=True,
+            default="",
+            max_length=8192,
+            write_only=True,
+            help_text="Your API token at the service; kept encrypted, never answered.",
+        )
+
+    class CreatedJob(serializers.Serializer[ImputationJob]):
+        id = serializers.UUIDField()
+        name = serializers.CharField()
+        description = serializers.CharField()
+        service = serializers.IntegerField(source="service_id")
+        reference_panel = serializers.IntegerField(source="reference_panel_id")
+        input_format = serializers.CharField()
+        build = serializers.CharField()
+        phasing = serializers.BooleanField()
+        population = serializers.CharField()
+        status = serializers.CharField()
+        created_at = serializers.DateTimeField()
+
+    @extend_schema(parameters=[JobFilters])
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    @extend_schema(
+        request={"multipart/form-data": JobInput},
+        responses={201: CreatedJob, 400: OpenApiResponse(description="What is wrong, by field.")},
+    )
+    def post(self, request: Request) -> Response:
+        given = self.JobInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        try:
+            job = operations.create_job(
+                user_id=caller_id(request),
+                new=operations.NewJob(**given.validated_data),
+                origin=origin_of(request),
+                now=timezone.now(),
+            )
+        except operations.InvalidJob as refused:
+            raise ValidationError(refused.errors) from None
+        return Response(self.CreatedJob(job).data, status=201)
+
+    def get_queryset(self) -> QuerySet[ImputationJob]:
+        given = {name: value for name, value in self.request.query_params.items() if value}
+        wanted = self.JobFilters(data=given)
+        wanted.is_valid(raise_exception=True)
+        return queries.jobs(self.request.user, **wanted.validated_data)
+
+
+class JobView(APIView):
+    """One job with its history and files; its owner may rename it, or delete it when it is over."""
+
+    permission_classes = [IsAuthenticated]
+
+    class JobEdit(serializers.Serializer[Any]):
+        name = serializers.CharField(max_length=200, required=False)
+        description = serializers.CharField(required=False, allow_blank=True)
+
+    @extend_schema(responses={200: JobDetailOutput, 404: _NOT_THERE})
+    def get(self, request: Request, job_id: str) -> Response:
+        return self._shown(request, job_id)
+
+    @extend_schema(request=JobEdit, responses={200: JobDetailOutput, 404: _NOT_THERE})
+    def put(self, request: Request, job_id: str) -> Response:
+        return self._edit(request, job_id)
+
+    @extend_schema(request=JobEdit, responses={200: JobDetailOutput, 404: _NOT_THERE})
+    def patch(self, request: Request, job_id: str) -> Response:
+        return self._edit(request, job_id)
+
+    @extend_schema(responses={204: None, 400: Refusal, 404: _NOT_THERE})
+    def delete(self, request: Request, job_id: str) -> Response:
+        job = _owned(request, job_id)
+        try:
+            operations.delete_job(
+                job.pk, user_id=caller_id(request), origin=origin_of(request), now=timezone.now()
+            )
+        except operations.NotAllowedNow as refused:
+            return Response({"error": str(refused)}, status=400)
+        return Response(status=204)
+
+    def _edit(self, request: Request, job_id: str) -> Response:
+        job = _owned(request, job_id)
+        given = self.JobEdit(data=request.data)
+        given.is_valid(raise_exception=True)
+        operations.edit_job(
+            job,
+            changes=given.validated_data,
+            user_id=caller_id(request),
+            origin=origin_of(request),
+            now=timezone.now(),
+        )
+        return self._shown(request, job_id)
+
+    def _shown(self, request: Request, job_id: str) -> Response:
+        job = queries.find_job_with_history(request.user, job_id=job_id)
+        if job is None:
+            raise NotFound
+        return Response(JobDetailOutput(job).data)
+
+
+class CancelView(APIView):
+    """Asks for the end of a job that is not over.
+
+    What was not sent is cancelled at once; of the rest the service decides, and the job becomes
+    `cancelled` when the service says so.
+    """
+
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(request=None, responses={202: Accepted, 400: Refusal, 404: _NOT_THERE})
+    def post(self, request: Request, job_id: str) -> Response:
+        job = _owned(request, job_id)
+        try:
+            task_id = operations.cancel_job(
+                job.pk, user_id=caller_id(request), origin=origin_of(request), now=timezone.now()
+            )
+        except operations.NotAllowedNow as refused:
+            return Response({"error": str(refused)}, status=400)
+        return Response({"message": "Job cancellation requested", "task_id": task_id}, status=202)
+
+
+class RetryView(APIView):
+    """Takes a failed or cancelled job up again, as a new attempt with the same file."""
+
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(request=None, responses={202: Accepted, 400: Refusal, 404: _NOT_THERE})
+    def post(self, request: Request, job_id: str) -> Response:
+        job = _owned(request, job_id)
+        try:
+            task_id = operations.retry_job(
+                job.pk, user_id=caller_id(request), origin=origin_of(request), now=timezone.now()
+            )
+        except operations.NotAllowedNow as refused:
+            return Response({"error": str(refused)}, status=400)
+        return Response({"message": "Job retry requested", "task_id": task_id}, status=202)
+
+
+class RevealPasswordView(APIView):
+    """The password of the job's encrypted files, for its owner alone; each look is audited."""
+
+    permission_classes = [IsAuthenticated]
+
+    class RevealedPassword(serializers.Serializer[Any]):
+        password = serializers.CharField()
+
+    @extend_schema(request=None, responses={200: RevealedPassword, 404: _NOT_THERE})
+    def post(self, request: Request, job_id: str) -> Response:
+        password = operations.reveal_password(
+            _owned(request, job_id),
+            user_id=caller_id(request),
+            origin=origin_of(request),
+            now=timezone.now(),
+        )
+        if password is None:
+            raise NotFound("This job has no password.")
+        return Response({"password": password}, headers={"Cache-Control": "no-store"})
+
+
+class JobUpdatesView(APIView):
+    """What happened to one job, oldest first."""
+
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(responses={200: StatusUpdateOutput(many=True), 404: _NOT_THERE})
+    def get(self, request: Request, job_id: str) -> Response:
+        found = queries.updates_of_job(job_id=_seen(request, job_id).pk)
+        return Response([StatusUpdateOutput(update).data for update in found])
+
+
+class JobFilesView(APIView):
+    """The files that one job brought, in the order in which they came."""
+
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(responses={200: ResultFileOutput(many=True), 404: _NOT_THERE})
+    def get(self, request: Request, job_id: str) -> Response:
+        found = files.results_of_job(job_id=_seen(request, job_id).pk)
+        return Response([ResultFileOutput(file).data for file in found])
+
+
+class StatusUpdateListView(ListAPIView[JobStatusUpdate]):
+    """What happened to the caller's own jobs, newest first."""
+
+    permission_classes = [IsAuthenticated]
+    serializer_class = StatusUpdateOutput
+
+    def get_queryset(self) -> QuerySet[JobStatusUpdate]:
+        return queries.updates(user_id=caller_id(self.request))
+
+
+class StatusUpdateView(APIView):
+    """One thing that happened to a job of the caller."""
+
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(responses=StatusUpdateOutput)
+    def get(self, request: Request, update_id: int) -> Response:
+        update = queries.updates(user_id=caller_id(request)).filter(pk=update_id).first()
+        if update is None:
+            raise NotFound
+        return Response(StatusUpdateOutput(update).data)
+
+
+def _seen(request: Request, job_id: str) -> ImputationJob:
+    """The job, if the caller may look at it.
+
+    Raises:
+        NotFound: Otherwise.
+    """
+    job = queries.find_job(request.user, job_id=job_id)
+    if job is None:
+        raise NotFound
+    return job
+
+
+def _owned(request: Request, job_id: str) -> ImputationJob:
+    """The job, if it is the caller's own.
+
+    Raises:
+        NotFound: The caller may not even look at it.
+        PermissionDenied: It is somebody else's.
+    """
+    job = _seen(request, job_id)
+    if job.user_id != caller_id(request):
+        raise PermissionDenied("Only the owner of a job may do this.")
+    return job

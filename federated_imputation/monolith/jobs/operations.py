@@ -1,0 +1,365 @@
+"""Writes of the jobs domain that people ask for: submit, edit, cancel, retry, delete.
+
+What people change about the work of a job raises its fence, so that a worker that holds the job
+at that moment writes nothing more about it.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
+
+from apps.shared.api.origin import Origin
+from federated_imputation.monolith.accounts import operations as accounts
+from federated_imputation.monolith.accounts import queries as account_queries
+from federated_imputation.monolith.accounts.models import ServiceCredential
+from federated_imputation.monolith.files import formats, storage
+from federated_imputation.monolith.files import operations as files
+from federated_imputation.monolith.jobs import decisions, dispatch
+from federated_imputation.monolith.jobs.clients import is_supported
+from federated_imputation.monolith.jobs.decisions import Event, Outcome, Phase, Work
+from federated_imputation.monolith.jobs.history import lock, record, work_of
+from federated_imputation.monolith.jobs.models import ImputationJob, JobStatusUpdate, JobWork
+from federated_imputation.monolith.jobs.states import FINAL, RETRYABLE, Status
+from federated_imputation.monolith.registry import queries as registry
+from federated_imputation.monolith.registry.models import ImputationService, ReferencePanel
+
+__all__ = [
+    "InvalidJob",
+    "NewJob",
+    "NotAllowedNow",
+    "cancel_job",
+    "create_job",
+    "delete_job",
+    "edit_job",
+    "retry_job",
+    "reveal_password",
+]
+
+_MEGABYTE: Final = 1024 * 1024
+_BUILDS: Final = {
+    "hg19": "hg19",
+    "grch37": "hg19",
+    "b37": "hg19",
+    "37": "hg19",
+    "hg38": "hg38",
+    "grch38": "hg38",
+    "b38": "hg38",
+    "38": "hg38",
+}
+
+
+class InvalidJob(Exception):
+    """Raised with what is wrong, by field: `{"build": ["…"]}`."""
+
+    def __init__(self, errors: dict[str, list[str]]) -> None:
+        super().__init__("The job cannot be submitted as it is.")
+        self.errors = errors
+
+
+class NotAllowedNow(Exception):
+    """Raised with a sentence that says why the job's state does not allow it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewJob:
+    """What a user asks for; `user_token` is theirs at the service, '' for the stored one."""
+
+    name: str
+    service: int
+    reference_panel: int
+    input_file: "UploadedFile[bytes]"
+    description: str = ""
+    input_format: str = "vcf"
+    build: str = "hg38"
+    phasing: bool = False
+    population: str = ""
+    user_token: str = field(default="", repr=False)
+
+
+def create_job(*, user_id: int, new: NewJob, origin: Origin, now: datetime) -> ImputationJob:
+    """Store the upload and the job, and tell a worker.
+
+    The file is whole on disk before the rows that name it are committed; without them it is swept.
+
+    Raises:
+        InvalidJob: Something does not fit; nothing was stored.
+    """
+    service, panel, build = _checked(new, user_id=user_id, now=now)
+    upload = storage.store_upload(new.input_file.chunks(), name=new.input_file.name or "")
+    with transaction.atomic():
+        job = ImputationJob.objects.create(
+            user_id=user_id,
+            name=new.name,
+            description=new.description,
+            service=service,
+            reference_panel=panel,
+            input_format=new.input_format,
+            build=build,
+            phasing=new.phasing,
+            population=new.population,
+            input_file=upload.path,
+            input_file_size=upload.size,
+            created_at=now,
+        )
+        JobWork.objects.create(job=job, next_poll_at=now)
+        JobStatusUpdate.objects.create(
+            job=job,
+            status=job.status,
+            message="The job and its file are stored.",
+            timestamp=now,
+            external_data={"attempt": 1, "size": upload.size, "sha256": upload.sha256},
+        )
+        if new.user_token:
+            accounts.store_credential(
+                service_id=service.pk,
+                user_id=user_id,
+                job_id=job.pk,
+                kind=ServiceCredential.Kind.JOB_TOKEN,
+                secret=new.user_token,
+                now=now,
+            )
+        _audit("create_job", job, user_id=user_id, origin=origin, now=now)
+        dispatch.send_on_commit(job.pk)
+    return job
+
+
+@transaction.atomic
+def edit_job(
+    job: ImputationJob, *, changes: dict[str, str], user_id: int, origin: Origin, now: datetime
+) -> ImputationJob:
+    """Change the name or the description; nothing else of a job is its owner's to write."""
+    allowed = {name: changes[name] for name in ("name", "description") if name in changes}
+    for name, value in allowed.items():
+        setattr(job, name, value)
+    job.save(update_fields=[*allowed, "updated_at"])
+    _audit("update_job", job, user_id=user_id, origin=origin, now=now)
+    return job
+
+
+@transaction.atomic
+def cancel_job(job_id: UUID, *, user_id: int, origin: Origin, now: datetime) -> str:
+    """Cancel at once what was not sent; ask for the cancellation of the rest.
+
+    Only the service's own word makes a job cancelled that it has, and a job that it finishes
+    first is completed: the row tells the truth, not the wish. Asking twice is asking once.
+
+    Returns:
+        The id of the message to the worker.
+
+    Raises:
+        NotAllowedNow: The job is over.
+    """
+    row = _locked(job_id, now=now)
+    if Status(row.job.status) in FINAL:
+        raise NotAllowedNow(f"A job that is {row.job.status} cannot be cancelled.")
+    work = work_of(row)
+    if work.phase is Phase.SUBMIT:
+        outcome = decisions.cancelled_unsent(work)
+        row.fence += 1
+        row.lease_until = None
+    else:
+        asked = Event(message="Cancellation requested.", facts={"user_id": user_id})
+        events = () if work.cancel_requested else (asked,)
+        outcome = Outcome(work=replace(work, cancel_requested=True), events=events)
+    row.cancel_requested_at = row.cancel_requested_at or now
+    record(row, outcome, now=now)
+    _audit("cancel_job", row.job, user_id=user_id, origin=origin, now=now)
+    return dispatch.send_on_commit(job_id)
+
+
+@transaction.atomic
+def retry_job(job_id: UUID, *, user_id: int, origin: Origin, now: datetime) -> str:
+    """Take up a failed or cancelled job again, as a new attempt under a new tag.
+
+    The file, the parameters and the history stay; what the last attempt left goes.
+
+    Returns:
+        The id of the message to the worker.
+
+    Raises:
+        NotAllowedNow: The job is neither failed nor cancelled.
+    """
+    row = _locked(job_id, now=now)
+    if Status(row.job.status) not in RETRYABLE:
+        raise NotAllowedNow(f"A job that is {row.job.status} cannot be retried.")
+    files.forget_results(job_id=job_id)
+    attempt = row.attempt + 1
+    event = Event(
+        message=f"Taken up again: attempt {attempt}.",
+        facts={"attempt": attempt, "earlier_external_id": row.job.external_job_id},
+    )
+    job = row.job
+    job.started_at = job.completed_at = job.execution_time_seconds = None
+    job.result_files = []
+    row.cancel_requested_at = None
+    row.fence += 1
+    row.lease_until = row.dispatched_until = None
+    again = replace(Work(status=work_of(row).status), attempt=attempt).moved(Status.PENDING)
+    record(row, Outcome(work=again, events=(event,)), now=now)
+    _audit("retry_job", job, user_id=user_id, origin=origin, now=now)
+    return dispatch.send_on_commit(job_id)
+
+
+@transaction.atomic
+def delete_job(job_id: UUID, *, user_id: int, origin: Origin, now: datetime) -> None:
+    """Delete a job that is over: its rows, its secrets, its file and its results.
+
+    Raises:
+        NotAllowedNow: It is not over; deleting it would leave it running at the service, where
+            nobody could stop it any more.
+    """
+    row = _locked(job_id, now=now)
+    job = row.job
+    if Status(job.status) not in FINAL:
+        raise NotAllowedNow(f"A job that is {job.status} must be cancelled before it is deleted.")
+    files.forget_results(job_id=job_id)
+    accounts.forget_job_secrets(job_id=job_id)
+    _audit("delete_job", job, user_id=user_id, origin=origin, now=now)
+    upload = str(job.input_file)
+    job.delete()
+    if upload:
+        transaction.on_commit(lambda: storage.remove([upload]))
+
+
+@transaction.atomic
+def reveal_password(
+    job: ImputationJob, *, user_id: int, origin: Origin, now: datetime
+) -> str | None:
+    """The password of the job's result files, audited; `None` when it has none."""
+    password = account_queries.reveal_result_password(job_id=job.pk)
+    if password is not None:
+        _audit(
+            "data_access",
+            job,
+            user_id=user_id,
+            origin=origin,
+            now=now,
+            details={"what": "result_password"},
+        )
+    return password
+
+
+def _checked(
+    new: NewJob, *, user_id: int, now: datetime
+) -> tuple[ImputationService, ReferencePanel, str]:
+    """The service, the panel and the build that `new` names.
+
+    Raises:
+        InvalidJob: With everything that is wrong, not only the first thing.
+    """
+    errors: dict[str, list[str]] = {}
+    service = panel = None
+    try:
+        service = registry.get_service(service_id=new.service)
+        panel = registry.get_panel(panel_id=new.reference_panel)
+    except registry.UnknownService:
+        errors["service"] = [f'Invalid pk "{new.service}" - object does not exist.']
+    except registry.UnknownPanel:
+        message = f'Invalid pk "{new.reference_panel}" - object does not exist.'
+        errors["reference_panel"] = [message]
+    if service is not None:
+        _check_service(service, new, user_id=user_id, now=now, errors=errors)
+        _check_upload(service, new.input_file, errors)
+    if panel is not None:
+        _check_panel(panel, new, errors)
+    build = _BUILDS.get(new.build.lower(), "")
+    if not build:
+        errors["build"] = [f'"{new.build}" is not a known build; use hg19 or hg38.']
+    if errors or service is None or panel is None:
+        raise InvalidJob(errors)
+    return service, panel, build
+
+
+def _check_service(
+    service: ImputationService,
+    new: NewJob,
+    *,
+    user_id: int,
+    now: datetime,
+    errors: dict[str, list[str]],
+) -> None:
+    if not service.is_active:
+        errors["service"] = ["This service is not active."]
+    elif not is_supported(service):
+        errors["service"] = [
+            f"The API of this service ({service.api_type}) is not supported; no job can be sent."
+        ]
+    elif service.api_key_required and not new.user_token:
+        stored = account_queries.reveal_credential(service_id=service.pk, user_id=user_id, now=now)
+        if stored is None:
+            errors["user_token"] = ["This service needs your API token, and none is stored."]
+
+
+def _check_panel(panel: ReferencePanel, new: NewJob, errors: dict[str, list[str]]) -> None:
+    if panel.service_id != new.service:
+        errors["reference_panel"] = ["This panel does not belong to the service."]
+    elif not panel.is_active:
+        errors["reference_panel"] = ["This panel is not active."]
+    known = panel.populations or []
+    if new.population and known and new.population.lower() not in map(str.lower, known):
+        choices = ", ".join(known)
+        errors["population"] = [f'"{new.population}" is none of: {choices}.']
+
+
+def _check_upload(
+    service: ImputationService, upload: "UploadedFile[bytes]", errors: dict[str, list[str]]
+) -> None:
+    name = upload.name or ""
+    extension = formats.extension_of(name)
+    if extension is None:
+        choices = ", ".join(formats.EXTENSIONS)
+        errors["input_file"] = [f"Unsupported file format; use one of: {choices}."]
+        return
+    if is_supported(service) and extension != ".vcf.gz":
+        errors["input_file"] = [f"This service reads .vcf.gz files only, not {extension}."]
+        return
+    if (upload.size or 0) > service.max_file_size_mb * _MEGABYTE:
+        most = service.max_file_size_mb
+        errors["input_file"] = [f"The file is larger than the {most} MB that the service takes."]
+        return
+    upload.seek(0)
+    problem = formats.problem_with(name, upload.read(formats.HEAD_BYTES))
+    upload.seek(0)
+    if problem is not None:
+        errors["input_file"] = [problem]
+
+
+def _locked(job_id: UUID, *, now: datetime) -> JobWork:
+    """The locked work row; made for a job of the earlier system, which had none."""
+    row = lock(job_id)
+    if row is not None:
+        return row
+    job = ImputationJob.objects.select_for_update().get(pk=job_id)
+    phase = Phase.FOLLOW if job.external_job_id else Phase.SUBMIT
+    if Status(job.status) in FINAL:
+        phase = Phase.DONE
+    row, _ = JobWork.objects.select_for_update().get_or_create(
+        job=job,
+        defaults={"phase": phase.value, "next_poll_at": None if phase is Phase.DONE else now},
+    )
+    row.job = job
+    return row
+
+
+def _audit(
+    action: str,
+    job: ImputationJob,
+    *,
+    user_id: int,
+    origin: Origin,
+    now: datetime,
+    details: dict[str, str] | None = None,
+) -> None:
+    accounts.record_audit(
+        action=action,
+        user_id=user_id,
+        resource_type="job",
+        resource_id=str(job.pk),
+        details=details,
+        origin=origin,
+        now=now,
+    )

@@ -1,0 +1,135 @@
+"""A job between a real scripted service and the real worker, on a clock that the test moves."""
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from apps.federation.michigan import Michigan
+from apps.shared.api.origin import Origin
+from apps.shared.http.client import GuardedClient
+from federated_imputation.monolith.jobs import operations, worker
+from federated_imputation.monolith.jobs.models import ImputationJob, JobStatusUpdate, JobWork
+from federated_imputation.monolith.registry.models import ImputationService, ReferencePanel
+from tests.factories import NOW, make_panel, make_service, make_user
+from tests.michigan_server import MichiganServer, zip_of
+
+ORIGIN = Origin(address="127.0.0.1", user_agent="test")
+PANEL = "apps@kit-afr@1.0.0"
+VCF = b"##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tS1\n"
+FILES = {
+    "chr_20.zip": zip_of({"chr20.dose.vcf.gz": b"dose " * 500}),
+    "statistics/snps-excluded.txt": b"#Position\tReason\n",
+}
+
+
+def bgzf(text: bytes) -> bytes:
+    """One BGZF block and the end-of-file block (SAM specification, 4.1)."""
+    packer = zlib.compressobj(wbits=-15)
+    packed = packer.compress(text) + packer.flush()
+    size = (len(packed) + 25).to_bytes(2, "little")
+    head = b"\x1f\x8b\x08\x04\0\0\0\0\0\xff\x06\0BC\x02\0" + size
+    tail = zlib.crc32(text).to_bytes(4, "little") + len(text).to_bytes(4, "little")
+    end = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+    return head + packed + tail + end
+
+
+def upload(name: str = "study.vcf.gz", content: bytes | None = None) -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, bgzf(VCF) if content is None else content)
+
+
+@dataclass
+class Clock:
+    now: datetime = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, by: timedelta) -> None:
+        self.now += by
+
+
+@dataclass
+class World:
+    """One user with one job at one service.
+
+    `step` runs the worker as the tick and Celery would; `finish` moves the clock to each next
+    step until the job is over.
+    """
+
+    server: MichiganServer
+    clock: Clock = field(default_factory=Clock)
+    client: GuardedClient | None = None
+
+    def __post_init__(self) -> None:
+        self.server.files = dict(FILES)
+        self.user: User = make_user()
+        self.service: ImputationService = make_service(
+            api_url=self.server.url, api_key_required=True
+        )
+        self.panel: ReferencePanel = make_panel(self.service, PANEL)
+        self.client = self.client or GuardedClient(allow=frozenset({self.server.target}))
+
+    def connect(self, *, service: ImputationService, token: str) -> Michigan:
+        assert self.client is not None
+        return Michigan(base_url=service.api_url, token=token, client=self.client)
+
+    def submit(self, **fields: Any) -> UUID:
+        values: dict[str, Any] = {
+            "name": "Study",
+            "service": self.service.pk,
+            "reference_panel": self.panel.pk,
+            "input_file": upload(),
+            "user_token": self.server.token,
+        }
+        new = operations.NewJob(**{**values, **fields})
+        return operations.create_job(
+            user_id=self.user.pk, new=new, origin=ORIGIN, now=self.clock()
+        ).pk
+
+    def step(self, connect: Callable[..., Any] | None = None) -> int:
+        """One tick and the steps that it announces; returns how many."""
+        found = worker.claim_due(now=self.clock())
+        for job_id in found:
+            worker.advance(
+                job_id, clock=self.clock, connect=connect or self.connect, jitter=lambda: 0.0
+            )
+        return len(found)
+
+    def finish(self, job_id: UUID, *, most_steps: int = 200) -> ImputationJob:
+        for _ in range(most_steps):
+            due_at = JobWork.objects.get(job_id=job_id).next_poll_at
+            if due_at is None:
+                return self.job(job_id)
+            self.clock.now = max(self.clock.now, due_at)
+            self.step()
+        raise AssertionError(f"The job is not over: {self.messages(job_id)[-5:]}")
+
+    def cancel(self, job_id: UUID) -> None:
+        operations.cancel_job(job_id, user_id=self.user.pk, origin=ORIGIN, now=self.clock())
+
+    def retry(self, job_id: UUID) -> None:
+        operations.retry_job(job_id, user_id=self.user.pk, origin=ORIGIN, now=self.clock())
+
+    def job(self, job_id: UUID) -> ImputationJob:
+        return ImputationJob.objects.select_related("work").get(pk=job_id)
+
+    def events(self, job_id: UUID) -> list[JobStatusUpdate]:
+        return list(JobStatusUpdate.objects.filter(job_id=job_id).order_by("timestamp", "id"))
+
+    def messages(self, job_id: UUID) -> list[str]:
+        return [event.message for event in self.events(job_id)]
+
+    def stored(self, job_id: UUID) -> dict[str, bytes]:
+        from django.conf import settings
+
+        return {
+            file.filename: (Path(settings.DATA_ROOT) / file.file_path).read_bytes()
+            for file in self.job(job_id).files.order_by("id")
+        }
