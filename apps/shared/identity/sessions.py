@@ -6,14 +6,13 @@ Clients that are not browsers send neither and hold no cookies of a stranger.
 """
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.http import HttpRequest
 from drf_spectacular.authentication import SessionScheme
 from rest_framework.authentication import SessionAuthentication
-from rest_framework.exceptions import NotAuthenticated, PermissionDenied
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 
-__all__ = ["SameOriginSessionAuthentication", "is_foreign", "refuse_foreign_origin", "signed_in"]
+__all__ = ["SameOriginSessionAuthentication", "is_foreign", "refuse_foreign_origin"]
 
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
 
@@ -29,17 +28,6 @@ class _SameOriginSessionScheme(SessionScheme):  # type: ignore[no-untyped-call]
     """Tells the OpenAPI generator that this, too, is a session cookie."""
 
     target_class = "apps.shared.identity.sessions.SameOriginSessionAuthentication"
-
-
-def signed_in(request: Request) -> User:
-    """The user who made the request.
-
-    Raises:
-        NotAuthenticated: Nobody is signed in.
-    """
-    if not isinstance(request.user, User):
-        raise NotAuthenticated
-    return request.user
 
 
 def refuse_foreign_origin(request: Request | HttpRequest) -> None:

@@ -13,7 +13,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.shared.api.origin import origin_of
-from apps.shared.identity.sessions import refuse_foreign_origin, signed_in
+from apps.shared.identity.caller import caller_id
+from apps.shared.identity.sessions import refuse_foreign_origin
 from federated_imputation.monolith.accounts.operations import (
     BadCredentials,
     check_login,
@@ -77,7 +78,7 @@ class LogoutView(APIView):
 
     @extend_schema(request=None, responses=LogoutOutput)
     def post(self, request: Request) -> Response:
-        record_logout(user_id=signed_in(request).pk, origin=origin_of(request), now=timezone.now())
+        record_logout(user_id=caller_id(request), origin=origin_of(request), now=timezone.now())
         logout(request)
         return Response({"message": "Logout successful"})
 
@@ -117,7 +118,7 @@ class CurrentUserView(APIView):
 
     @extend_schema(responses=CurrentUserOutput)
     def get(self, request: Request) -> Response:
-        user = get_user_with_profile(user_id=signed_in(request).pk)
+        user = get_user_with_profile(user_id=caller_id(request))
         session = request.session.session_key or ""
         output = {
             "user": user,

@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 
 from apps.shared.health.checks import failing_dependencies
 from federated_imputation.monolith.dashboard import queries
+from federated_imputation.monolith.jobs.presentation import JobOutput
 
 __all__ = [
     "DashboardHealthView",
@@ -40,25 +41,9 @@ class StatsView(APIView):
             available_services = serializers.IntegerField()
             accessible_services = serializers.IntegerField()
 
-        class RecentJob(serializers.Serializer[Any]):
-            class RecentJobPart(serializers.Serializer[Any]):
-                id = serializers.IntegerField()
-                name = serializers.CharField()
-
-            id = serializers.UUIDField()
-            name = serializers.CharField()
-            service = RecentJobPart()
-            reference_panel = RecentJobPart()
-            build = serializers.CharField()
-            status = serializers.CharField()
-            progress_percentage = serializers.IntegerField()
-            created_at = serializers.DateTimeField()
-            started_at = serializers.DateTimeField(allow_null=True)
-            completed_at = serializers.DateTimeField(allow_null=True)
-
         job_stats = JobStats(source="*")
         service_stats = ServiceStats(source="*")
-        recent_jobs = RecentJob(many=True)
+        recent_jobs = JobOutput(many=True)
         status = serializers.CharField(default="success")
         timestamp = serializers.DateTimeField(default=timezone.now)
 

@@ -1,0 +1,92 @@
+"""The admin pages: every model has one, none shows or takes a secret."""
+
+import uuid
+
+import pytest
+from django.apps import apps
+from django.urls import reverse
+
+from federated_imputation.monolith.accounts.models import (
+    AuditLog,
+    ServiceCredential,
+    UserServiceAccess,
+)
+from federated_imputation.monolith.accounts.operations import record_audit, store_credential
+from federated_imputation.monolith.files.models import ResultFile
+from federated_imputation.monolith.jobs.models import JobStatusUpdate
+from federated_imputation.monolith.registry.models import ServiceConfiguration
+from tests.factories import NOW, make_job, make_panel, make_service, make_user
+
+pytestmark = pytest.mark.django_db
+SECRET = "pl41nt3xt"
+MODELS = {
+    *("auditlog", "imputationjob", "imputationservice", "jobstatusupdate", "referencepanel"),
+    *("resultfile", "serviceconfiguration", "servicecredential", "servicepermission"),
+    *("serviceusergroup", "userprofile", "userrole", "userserviceaccess"),
+}
+READ_ONLY = {
+    *("auditlog", "imputationjob", "jobstatusupdate", "resultfile", "servicecredential"),
+}
+
+
+@pytest.fixture
+def rows(client):
+    """One row of most models, with a secret wherever a legacy database may hold one."""
+    user = make_user("root", role="admin", is_staff=True, is_superuser=True)
+    service = make_service(api_key=SECRET)
+    job = make_job(user, make_panel(service), user_token=SECRET)
+    credential = store_credential(
+        service_id=service.pk,
+        kind=ServiceCredential.Kind.API_TOKEN,
+        secret=SECRET,
+        user_id=user.pk,
+        now=NOW,
+    )
+    ServiceConfiguration.objects.create(
+        service=service,
+        api_key=SECRET,
+        api_secret=SECRET,
+        additional_headers={"Authorization": SECRET},
+    )
+    UserServiceAccess.objects.create(user=user, service=service, api_key=SECRET)
+    JobStatusUpdate.objects.create(job=job, status="pending")
+    ResultFile.objects.create(job=job, file_type="summary", filename="x", download_url=SECRET)
+    record_audit(action="login", user_id=user.pk, origin=None, now=NOW)
+    client.force_login(user)
+    return credential
+
+
+@pytest.mark.parametrize("model", sorted(MODELS))
+def test_pages_show_rows_and_no_secret(client, rows, model):
+    changelist = client.get(reverse(f"admin:imputation_{model}_changelist"), {"q": "x"})
+    assert changelist.status_code == 200
+    for row in apps.get_model("imputation", model).objects.all():
+        page = client.get(reverse(f"admin:imputation_{model}_change", args=[row.pk]))
+        assert page.status_code == 200
+        assert SECRET not in page.content.decode()
+        assert rows.encrypted not in page.content.decode()
+
+
+@pytest.mark.parametrize("model", sorted(MODELS))
+def test_rows_that_code_writes_cannot_be_added_by_hand(client, rows, model):
+    page = client.get(reverse(f"admin:imputation_{model}_add"))
+    assert page.status_code == (403 if model in READ_ONLY else 200)
+
+
+def test_credential_can_be_deleted_and_not_changed(client, rows):
+    page = reverse("admin:imputation_servicecredential_change", args=[rows.pk])
+    assert client.post(page, {"kind": "api_secret"}).status_code == 403
+    delete = reverse("admin:imputation_servicecredential_delete", args=[rows.pk])
+    assert client.post(delete, {"post": "yes"}).status_code == 302
+    assert not ServiceCredential.objects.exists()
+
+
+def test_audit_row_cannot_be_deleted(client, rows):
+    row = AuditLog.objects.get()
+    page = reverse("admin:imputation_auditlog_delete", args=[row.pk])
+    assert client.post(page, {"post": "yes"}).status_code == 403
+
+
+def test_row_that_is_not_there_is_no_error(client, rows):
+    page = client.get(reverse("admin:imputation_imputationjob_change", args=[uuid.uuid4()]))
+    assert page.status_code == 302
