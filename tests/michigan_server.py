@@ -13,7 +13,8 @@ Without a script it behaves as the API does: accepts submissions, moves a job on
 `server.next("submit", Hang())` scripts the next answer to one kind of call; several calls queue up.
 Kinds: `server app submit list job cancel restart download`, or `any`. What can be scripted:
 
-    Reply(503, {"message": "…", "success": False})   any status, JSON or text, headers
+    Reply(503, {"message": "…", "success": False})   any status; JSON, text or bytes;
+                              headers, None to leave one out
     CutRequest(after=1000)    reads that many bytes of the request's body, then cuts the connection
     CutAnswer(after=10)       does the call and sends that many bytes of the answer's body
     Silence()                 does the call, closes the connection without an answer: accepted, and
@@ -81,7 +82,7 @@ _WITH_FILES = {4, 5, 6, 8, 9}
 class Reply:
     status: int
     body: Any = b""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -330,12 +331,12 @@ class MichiganServer:
         return _example("error-download-not-found")
 
 
-def zip_of(members: Mapping[str, bytes], *, password: str | None = None) -> bytes:
-    """A zip with AES-256 when there is a password."""
+def zip_of(members: Mapping[str, bytes], *, password: str | None = None, level: int = 6) -> bytes:
+    """A zip with AES-256 when there is a password; `level` 0 does not compress."""
     whole = io.BytesIO()
     encryption = {"encryption": pyzipper.WZ_AES} if password else {}
     with pyzipper.AESZipFile(
-        whole, "w", compression=pyzipper.ZIP_DEFLATED, **encryption
+        whole, "w", compression=pyzipper.ZIP_DEFLATED, compresslevel=level, **encryption
     ) as archive:
         if password:
             archive.setpassword(password.encode())
@@ -485,7 +486,7 @@ class _Handler(BaseHTTPRequestHandler):
         body.seek(0)
 
     def _send(
-        self, status: int, answer: Any, headers: Mapping[str, str], cut: int | None = None
+        self, status: int, answer: Any, headers: Mapping[str, str | None], cut: int | None = None
     ) -> None:
         if isinstance(answer, str):
             answer, content_type = answer.encode(), "text/html"
@@ -495,10 +496,9 @@ class _Handler(BaseHTTPRequestHandler):
             answer, content_type = json.dumps(answer).encode(), "application/json"
         self.send_response(status)
         self.send_header("Content-Type", content_type)
-        if "Content-Length" not in headers:
-            self.send_header("Content-Length", str(len(answer)))
-        for name, value in headers.items():
-            self.send_header(name, value)
+        for name, value in {"Content-Length": str(len(answer)), **headers}.items():
+            if value is not None:
+                self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(answer if cut is None else answer[:cut])

@@ -5,6 +5,7 @@ gzip file has a checksum and a length; BGZF also has an end mark. Anything else 
 """
 
 import gzip
+import struct
 import zlib
 from pathlib import Path
 from typing import Final, Protocol
@@ -19,6 +20,17 @@ _MOST_UNPACKED_PER_BYTE: Final = 500
 _ENCRYPTED: Final = 0x1
 # The empty block that ends a BGZF file (SAM specification 4.1.2).
 _BGZF_END: Final = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+# What pyzipper raises, by experiment with every byte of a zip altered.
+_NOT_A_ZIP: Final = (
+    pyzipper.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    LookupError,
+    ValueError,
+    NotImplementedError,
+)
 
 
 class Damaged(Exception):
@@ -65,15 +77,17 @@ def _check_zip(path: Path, password: str | None) -> tuple[str, ...]:
                 with archive.open(member, pwd=key) as content:
                     _drain(content)
             return tuple(member.filename for member in members)
-    except RuntimeError as error:
-        if "password" in str(error).lower():
-            raise WrongPassword("The zip does not open with this password.") from None
-        raise
-    except (pyzipper.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError):
+    except _NOT_A_ZIP:
         raise Damaged("The zip is cut or damaged.") from None
+    except RuntimeError as error:
+        if "password" not in str(error).lower():
+            raise
+        raise WrongPassword("The zip does not open with this password.") from None
 
 
 def _check_gzip(path: Path) -> None:
+    if path.stat().st_size == 0:
+        raise Damaged("The gzip file is empty.")
     try:
         with gzip.open(path) as content:
             _drain(content)

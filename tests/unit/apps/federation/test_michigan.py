@@ -22,8 +22,15 @@ from apps.federation.protocol import (
     Unreachable,
 )
 from apps.shared.http.client import LIMITS, GuardedClient
-from tests.michigan_server import CutAnswer, CutRequest, Hang, MichiganServer, Redirect, Reply
-from tests.michigan_server import Silence as Silent
+from tests.michigan_server import (
+    CutAnswer,
+    CutRequest,
+    Hang,
+    MichiganServer,
+    Redirect,
+    Reply,
+    Silence,
+)
 from tests.servers import free_port
 
 PAGE = "<html><head><title>Down</title><style>b {}</style></head><body><h1>Sorry</h1></body></html>"
@@ -117,7 +124,7 @@ def test_a_submission_cut_on_its_way_is_uncertain(michigan, server, submission, 
     assert michigan.find("fip-1") is None
 
 
-@pytest.mark.parametrize("script", [Silent(), CutAnswer(after=0), CutAnswer(after=20)])
+@pytest.mark.parametrize("script", [Silence(), CutAnswer(after=0), CutAnswer(after=20)])
 def test_an_accepted_submission_without_an_answer_is_uncertain_and_found(
     michigan, server, submission, script
 ):
@@ -366,7 +373,7 @@ def test_an_old_server_that_lists_few_members_is_understood(michigan, server):
         (Reply(403, {"success": False, "message": "Access denied."}), Forbidden),
         (Reply(500, {"success": False, "message": "oops"}), Busy),
         (Reply(502, PAGE), Busy),
-        (Silent(), Uncertain),
+        (Silence(), Uncertain),
         (CutAnswer(after=100), Uncertain),
         (Redirect("http://127.0.0.1:1/"), Malformed),
     ],
