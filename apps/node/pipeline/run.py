@@ -85,7 +85,6 @@ class _Run:
             self.reporter.step("Phasing and Imputation")
             self._hold("imputation")
             imputed = self._impute(qc.chunks, panel)
-            self._hold("export")
             self._export(imputed, panel)
         self.reporter.step("Summary")
         self.reporter.ok("Data have been exported successfully.")
@@ -206,6 +205,7 @@ class _Run:
         if not self.job.aes:
             self.reporter.warning("Results are encrypted with AES-256 on this server, always.")
         with self.reporter.progress("Compression and Encryption", len(imputed)) as progress:
+            self._hold("export")
             for chromosome, chunks in imputed.items():
                 archive = export_chromosome(
                     chunks,
