@@ -1,6 +1,7 @@
 import gzip
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cyvcf2 import VCF
@@ -24,7 +25,7 @@ def record(position, *calls, form="GT"):
 
 
 def write(root, source, **changed):
-    arguments = {
+    arguments: dict[str, Any] = {
         "id": "p",
         "version": "1.0.0",
         "name": "P",
@@ -33,8 +34,8 @@ def write(root, source, **changed):
         "genotypes": {"20": source},
         "maps": {},
         "simulated": True,
-    } | changed
-    return write_panel(root, **arguments)
+    }
+    return write_panel(root, **arguments | changed)
 
 
 @pytest.fixture
