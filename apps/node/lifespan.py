@@ -4,6 +4,7 @@ import asyncio
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from django.conf import settings
 
@@ -20,7 +21,10 @@ async def lifespan() -> AsyncIterator[None]:
     Raises:
         AnotherServer: The database is served already; the process must end.
     """
-    runner = Runner(slots=settings.NODE_WORKERS)
+    runner = Runner(
+        slots=settings.NODE_WORKERS,
+        lock_patience=timedelta(seconds=settings.NODE_LOCK_PATIENCE_SECONDS),
+    )
     await asyncio.to_thread(runner.start)
     _use_own_disk()
     try:

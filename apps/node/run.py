@@ -1,4 +1,4 @@
-"""One run of one job: what its pipeline says becomes rows, and lines of its log.
+"""One run of one job: what its pipeline says becomes rows.
 
 A run ends in one of three ways. The pipeline finishes and says how it went; then the job passes
 through EXPORTING. Its user cancels; then what was complete stays. Or the child ends without a
@@ -7,7 +7,6 @@ verdict; then the job has failed, and says so in Cloudgene's words.
 
 import html
 import logging
-import re
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -27,7 +26,9 @@ from apps.node.states import State
 __all__ = ["Run"]
 
 logger = logging.getLogger(__name__)
+_LOGS: Final = "cloudgene_logs"
 _LOG: Final = "job.log"
+_EXPORTED: Final = "Data have been exported successfully."
 _FAILED: Final = "Pipeline execution failed."
 _CANCELED: Final = "Canceled by user."
 _PACKING: Final = "Compression and Encryption"
@@ -38,7 +39,7 @@ class Run:
 
     Attributes:
         canceled: Whether the child was killed at the user's wish; set by the runner.
-        log: File that the child's standard error and the run's own lines go to.
+        log: File that the child's standard error and the run's beginning and end go to.
 
     Its methods raise `runs.RunLost` when another server has the job.
     """
@@ -48,12 +49,13 @@ class Run:
     ) -> None:
         self.job = job
         self.canceled = False
-        self.log: Final[Path] = workspaces.workspace(job.pk) / "cloudgene_logs" / _LOG
+        self.log: Final[Path] = workspaces.workspace(job.pk) / _LOGS / _LOG
         self._server = server
         self._patiently = patiently
         self._number = 0
         self._step = STEPS[0]
         self._success: bool | None = None
+        self._has_archive = False
 
     def is_cancel_requested(self) -> bool:
         return Job.objects.filter(pk=self.job.pk, cancel_requested_at__isnull=False).exists()
@@ -63,15 +65,18 @@ class Run:
         match event:
             case StepStarted():
                 self._step = event.name
-                self._write_log(at, event.name)
                 self._apply(partial(runs.begin_step, name=event.name))
                 if event.name == STEPS[-1]:
                     self._start_export()
             case MessageShown():
-                self._show(event.type, event.text, at, replace=event.replace)
+                text = event.text
+                if text == _EXPORTED and self._has_archive and self.job.password_is_generated:
+                    text += self._password_shown()
+                self._show(event.type, text, at, replace=event.replace)
                 if _PACKING in event.text:
                     self._start_export()
             case OutputWritten():
+                self._has_archive |= event.path.endswith(".zip")
                 self._offer(event.output, event.path)
             case Finished():
                 self._success = event.success
@@ -86,16 +91,7 @@ class Run:
 
     def give_up(self, now: datetime) -> None:
         """End the job as failed with the database alone, whatever is wrong with its files."""
-        self._apply(
-            partial(
-                runs.add_message,
-                step=self._step,
-                type=Message.Type.ERROR,
-                text=_FAILED,
-                replace=False,
-                at=now,
-            )
-        )
+        self._show(Message.Type.ERROR, _FAILED, now)
         self._end_run(State.FAILED, now)
 
     def _end(self, status: int, at: datetime) -> None:
@@ -108,14 +104,13 @@ class Run:
             self._close(State.FAILED, at)
         else:
             self._start_export()
-            if self._success and self.job.password_is_generated:
-                self._show_password(at)
             self._close(State.SUCCESS if self._success else State.FAILED, at)
 
     def _close(self, outcome: State, at: datetime) -> None:
-        """Offer the log, end the job, and only then remove its uploads."""
-        self._write_log(at, outcome.name)
-        self._offer("cloudgene_logs", _LOG)
+        """Offer all logs, end the job, and only then remove its uploads."""
+        self._write_log(at, f"Ended as {outcome.name}.")
+        for path in sorted(self.log.parent.iterdir()):
+            self._offer(_LOGS, path.name)
         self._end_run(outcome, at)
         workspaces.remove_all_but_outputs(self.job.pk)
         logger.info("Job %s ended as %s.", self.job.pk, outcome.name)
@@ -125,23 +120,12 @@ class Run:
             partial(runs.end_run, job_id=self.job.pk, server=self._server, outcome=outcome, now=at)
         )
 
-    def _show_password(self, at: datetime) -> None:
-        """As a server without mail does, since the user knows no password otherwise."""
+    def _password_shown(self) -> str:
+        """Told as by a server that sends no mail, since the user knows it from nowhere else."""
         password = html.escape(passwords.decrypt(self.job.password))
-        self._apply(
-            partial(
-                runs.add_message,
-                step=self._step,
-                type=Message.Type.OK,
-                text="Data have been exported successfully. We encrypted the results with the "
-                f"following password: <b>{password}</b>",
-                replace=False,
-                at=at,
-            )
-        )
+        return f" We encrypted the results with the following password: <b>{password}</b>"
 
     def _show(self, kind: int, text: str, at: datetime, *, replace: bool = False) -> None:
-        self._write_log(at, _plain(text))
         self._apply(
             partial(runs.add_message, step=self._step, type=kind, text=text, replace=replace, at=at)
         )
@@ -170,7 +154,3 @@ class Run:
     def _write_log(self, at: datetime, text: str) -> None:
         with self.log.open("a", encoding="utf-8") as log:
             log.write(f"{at.isoformat(timespec='milliseconds')} {text}\n")
-
-
-def _plain(text: str) -> str:
-    return html.unescape(re.sub(r"<[^>]*>", " ", text)).strip()

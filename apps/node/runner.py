@@ -38,7 +38,6 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _LOCK_KEY: Final = 4_070_301_881  # any number; the lock is per database
-_LOCK_PATIENCE: Final = timedelta(seconds=15)
 _LOOK_SECONDS: Final = 0.5
 _KEEP_SECONDS: Final = 5.0
 _SWEEP: Final = timedelta(minutes=10)
@@ -66,7 +65,7 @@ class Runner:
         self,
         *,
         slots: int,
-        lock_patience: timedelta = _LOCK_PATIENCE,
+        lock_patience: timedelta,
         end_process: Callable[[], None] = _end_process,
     ) -> None:
         """Make a runner that does nothing yet.

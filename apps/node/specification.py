@@ -1,6 +1,6 @@
 """From a job's row to what its pipeline is told."""
 
-from typing import Any, Final
+from typing import Any
 
 from django.conf import settings
 
@@ -9,9 +9,6 @@ from apps.node.models import Job
 from apps.node.queries import find_panel, panels
 
 __all__ = ["CannotRun", "specify"]
-
-_BUILDS: Final = {"hg19", "hg38"}
-_PHASINGS: Final = {"eagle", "beagle", "no_phasing"}
 
 
 class CannotRun(Exception):
@@ -32,9 +29,6 @@ def specify(job: Job) -> dict[str, Any]:
         r2_filter = float(parameters["r2Filter"])
     except ValueError as error:
         raise CannotRun(f"rsq filter '{parameters['r2Filter']}' is not a number.") from error
-    for name, known in (("build", _BUILDS), ("phasing", _PHASINGS)):
-        if parameters[name] not in known:
-            raise CannotRun(f"Value '{parameters[name]}' of parameter '{name}' is not supported.")
     try:
         password = passwords.decrypt(job.password)
     except passwords.PasswordLost as error:

@@ -31,6 +31,8 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 200
 NODE_TITLE = env.optional(env.own("TITLE"), default=f"Imputation node {DEPLOYMENT}")
 NODE_WORKERS = env.integer("NODE_WORKERS", default=1)
 NODE_THREADS = env.integer("NODE_THREADS", default=1)
+# How long a starting server waits for the one before it to let go of the database.
+NODE_LOCK_PATIENCE_SECONDS = env.integer("NODE_LOCK_PATIENCE_SECONDS", default=15)
 NODE_ENGINE = env.optional("NODE_ENGINE", default="auto")
 NODE_JOBS_PER_USER = env.integer("NODE_JOBS_PER_USER", default=2)
 NODE_MIN_SAMPLES = env.integer("NODE_MIN_SAMPLES", default=20)

@@ -132,7 +132,7 @@ def add_output(
         OutputFile.objects.update_or_create(
             output=Output.objects.get(job_id=job_id, name=output),
             path=path,
-            defaults={"size": size, "count": downloads},
+            defaults={"size": size},
             create_defaults={"size": size, "count": downloads, "hash": secrets.token_hex(32)},
         )
 

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -84,20 +84,21 @@ class Account:
         return Job.objects.get(pk=answer.json()["id"])
 
 
+def make_account(username: str = "amina", **fields: Any) -> Account:
+    now = timezone.now()
+    user = create_user(
+        username=username, password=PASSWORD, mail=f"{username}@example.org", **fields
+    )
+    return Account(
+        user=user,
+        api_token=create_api_token(user=user, life=timedelta(days=30), now=now),
+        session_token=issue_session_token(user, now=now),
+    )
+
+
 @pytest.fixture
 def account(db: None) -> Callable[..., Account]:
-    def make(username: str = "amina", **fields: Any) -> Account:
-        now = timezone.now()
-        user = create_user(
-            username=username, password=PASSWORD, mail=f"{username}@example.org", **fields
-        )
-        return Account(
-            user=user,
-            api_token=create_api_token(user=user, life=timedelta(days=30), now=now),
-            session_token=issue_session_token(user, now=now),
-        )
-
-    return make
+    return make_account
 
 
 @pytest.fixture
@@ -108,7 +109,8 @@ def amina(account: Callable[..., Account]) -> Account:
 class ServerProcess:
     """uvicorn with the node, on the test's database and data folder."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, data: Path, log: Path) -> None:
+        self.data = data
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = log
@@ -137,7 +139,7 @@ class ServerProcess:
                     "DEPLOYMENT": "node-afr",
                     "NODE_AFR_DATABASE_URL": url,
                     "NODE_AFR_SECRET_KEY": django_settings.SECRET_KEY,
-                    "NODE_AFR_DATA_ROOT": str(django_settings.DATA_ROOT),
+                    "NODE_AFR_DATA_ROOT": str(self.data),
                     **environment,
                 },
                 stdout=log,
@@ -177,14 +179,6 @@ class ServerProcess:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(number)
             self._process.wait(20)
-
-
-@pytest.fixture
-def server(transactional_db: None, tmp_path: Path) -> Iterator[ServerProcess]:
-    """A node that is not started yet; it is stopped before the tables are emptied."""
-    process = ServerProcess(tmp_path / "node.log")
-    yield process
-    process.stop()
 
 
 @pytest.fixture

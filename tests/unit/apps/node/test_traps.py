@@ -141,7 +141,7 @@ def test_downloads_at_once_never_exceed_the_count(amina, download):
     def get(_: int) -> int:
         barrier.wait()
         try:
-            return download(f"/share/results/{file.hash}/chr_20.zip").status
+            return int(download(f"/share/results/{file.hash}/chr_20.zip").status)
         finally:
             connection.close()
 

@@ -1,0 +1,306 @@
+"""Jobs from the submission to the download, on a real server process with the real pipeline."""
+
+import html
+import io
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import pyzipper
+import requests
+from django.db import connection
+from django.utils.timezone import now
+
+from apps.node.models import Job, NodeStatus, User
+from apps.node.states import State
+from tests.unit.apps.node.conftest import ServerProcess, make_account
+
+# The node's own writes are seen at once; a test's own would not be, hence `commit`.
+pytestmark = pytest.mark.django_db
+PASSWORD = "zip-Password_1"
+
+
+class Client:
+    """A program with an API token at a running node."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url = url
+        self._headers = {"X-Auth-Token": token}
+
+    def get(self, path: str) -> requests.Response:
+        return requests.get(self.url + path, headers=self._headers, timeout=20)
+
+    def submit(self, study: bytes, **fields: str) -> str:
+        answer = requests.post(
+            f"{self.url}/api/v2/jobs/submit/imputationserver2",
+            headers=self._headers,
+            data={
+                "refpanel": "apps@kit-afr@1.0.0",
+                "build": "hg38",
+                "phasing": "no_phasing",
+                "population": "off",
+                "password": PASSWORD,
+                **fields,
+            },
+            files={"files": ("study.vcf.gz", study)},
+            timeout=30,
+        )
+        assert answer.ok, answer.text
+        return str(answer.json()["id"])
+
+    def job(self, job_id: str) -> Any:
+        return self.get(f"/api/v2/jobs/{job_id}/status").json()
+
+    def wait(self, job_id: str, until: Callable[[Any], bool]) -> list[Any]:
+        """The job each time it was asked for, until one is as wanted."""
+        seen = []
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            seen.append(self.job(job_id))
+            if until(seen[-1]):
+                return seen
+            time.sleep(0.1)
+        pytest.fail(f"Job {job_id} did not get there: {seen[-1]}")
+
+    def download(self, file: Any) -> requests.Response:
+        return requests.get(f"{self.url}/share/results/{file['hash']}/{file['name']}", timeout=20)
+
+
+def files_of(job: Any) -> dict[str, Any]:
+    return {file["name"]: file for output in job["outputParams"] for file in output["files"]}
+
+
+def texts_of(job: Any) -> str:
+    return "\n".join(m["message"] for step in job["steps"] for m in step["logMessages"])
+
+
+def has_ended(job: Any) -> bool:
+    return job["state"] not in {1, 2, 3}
+
+
+def is_held(job: Any) -> bool:
+    return "Held at" in texts_of(job)
+
+
+def commit(write: Callable[[], object]) -> None:
+    """Do `write` outside of the test's own transaction, so that the node sees it."""
+
+    def run() -> None:
+        try:
+            write()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(run).result()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """A running node: its process, a client of it, and the word that holds its jobs."""
+
+    server: ServerProcess
+    client: Client
+    hold: Path
+
+    def restart(self) -> None:
+        self.server.start(NODE_HOLD_FILE=str(self.hold))
+
+    def pipeline(self) -> list[psutil.Process]:
+        """The processes of all jobs at work."""
+        return list(psutil.Process(self.server.pid).children(recursive=True))
+
+
+@pytest.fixture(scope="module")
+def running_node(
+    django_db_setup: None,
+    django_db_blocker: Any,
+    tmp_path_factory: pytest.TempPathFactory,
+    kit_panels: Path,
+) -> Iterator[Node]:
+    """One node for all tests of this module, since a start costs seconds; its rows go with it."""
+    data = tmp_path_factory.mktemp("node")
+    (data / "panels").symlink_to(kit_panels)
+    with django_db_blocker.unblock():
+        account = make_account()
+        server = ServerProcess(data, data / "node.log")
+        node = Node(server=server, client=Client(server.url, account.api_token), hold=data / "hold")
+        try:
+            node.restart()
+            yield node
+        finally:
+            server.stop()
+            for model in (Job, User, NodeStatus):
+                model.objects.all().delete()
+            connection.close()
+
+
+@pytest.fixture
+def node(running_node: Node) -> Node:
+    """The node with no job held."""
+    running_node.hold.unlink(missing_ok=True)
+    return running_node
+
+
+@pytest.fixture
+def client(node: Node) -> Client:
+    return node.client
+
+
+@pytest.fixture
+def hold(node: Node) -> Path:
+    return node.hold
+
+
+def test_a_study_is_imputed_and_downloaded(client, study):
+    job_id = client.submit(study, meta="true", aesEncryption="true")
+    seen = client.wait(job_id, has_ended)
+    job = seen[-1]
+    assert job["state"] == State.SUCCESS, texts_of(job)
+    states = list(dict.fromkeys(each["state"] for each in seen))
+    assert states == sorted(states)
+    assert [step["name"] for step in job["steps"]] == [
+        "Input Validation",
+        "Quality Control",
+        "Phasing and Imputation",
+        "Summary",
+    ]
+    assert not any(m["type"] == 3 for step in job["steps"] for m in step["logMessages"])
+    assert PASSWORD not in texts_of(job)
+
+    files = files_of(job)
+    assert {"chr_20.zip", "qc_report.txt", "job.log"} <= set(files)
+    answer = client.download(files["chr_20.zip"])
+    assert answer.status_code == 200
+    with pyzipper.AESZipFile(io.BytesIO(answer.content)) as archive:
+        archive.setpassword(PASSWORD.encode())
+        names = set(archive.namelist())
+        assert archive.testzip() is None
+    assert {"chr20.dose.vcf.gz", "chr20.info.gz", "chr20.empiricalDose.vcf.gz"} <= names
+    assert files_of(client.job(job_id))["chr_20.zip"]["count"] == 9
+    row = Job.objects.get(pk=job_id)
+    assert row.password == ""
+    assert PASSWORD not in str(row.parameters)
+
+
+def test_a_password_that_the_node_made_is_shown(client, study):
+    job_id = client.submit(study, password="")
+    job = client.wait(job_id, has_ended)[-1]
+    shown = texts_of(job).rpartition("following password: <b>")[2].removesuffix("</b>")
+    content = client.download(files_of(job)["chr_20.zip"]).content
+    with pyzipper.AESZipFile(io.BytesIO(content)) as archive:
+        archive.setpassword(html.unescape(shown).encode())
+        assert archive.testzip() is None
+
+
+def test_a_job_that_fails_in_its_first_step_says_why_and_keeps_partial_outputs(client):
+    job = client.wait(client.submit(b"this is no VCF"), has_ended)[-1]
+    assert job["state"] == State.FAILED
+    assert any(message["type"] == 1 for message in job["steps"][0]["logMessages"])
+    assert client.download(files_of(job)["job.log"]).status_code == 200
+
+
+def test_a_panel_that_is_gone_fails_the_job(client, study):
+    job = client.wait(client.submit(study, refpanel="apps@kit-afr@0.9.9"), has_ended)[-1]
+    assert job["state"] == State.FAILED
+    assert "Reference panel 'apps@kit-afr@0.9.9' not found." in texts_of(job)
+
+
+def test_a_job_at_work_is_canceled_with_all_its_processes(node, client, study, hold):
+    hold.write_text("imputation")
+    job_id = client.submit(study)
+    client.wait(job_id, is_held)
+    pipeline = node.pipeline()
+    assert pipeline
+    job = client.get(f"/api/v2/jobs/{job_id}/cancel").json()
+    if job["state"] != State.CANCELED:
+        job = client.wait(job_id, has_ended)[-1]
+    assert job["state"] == State.CANCELED
+    assert "Canceled by user." in texts_of(job)
+    assert "qc_report.txt" in files_of(job)
+    assert not any(m["type"] == 3 for step in job["steps"] for m in step["logMessages"])
+    assert psutil.wait_procs(pipeline, timeout=5)[1] == []
+
+
+def test_a_pipeline_that_is_killed_fails_the_job(node, client, study, hold):
+    hold.write_text("qc")
+    job_id = client.submit(study)
+    client.wait(job_id, is_held)
+    for process in node.pipeline():
+        os.kill(process.pid, signal.SIGKILL)
+    job = client.wait(job_id, has_ended)[-1]
+    assert job["state"] == State.FAILED
+    assert "Pipeline execution failed." in texts_of(job)
+
+
+def test_clients_meet_the_exporting_state(client, study, hold):
+    hold.write_text("export")
+    job_id = client.submit(study)
+    job = client.wait(job_id, is_held)[-1]
+    assert client.wait(job_id, lambda each: each["state"] == State.EXPORTING)
+    assert job["endTime"] == 0
+    hold.unlink()
+    assert client.wait(job_id, has_ended)[-1]["state"] == State.SUCCESS
+
+
+def test_a_killed_server_leaves_nothing_behind_and_its_jobs_dead_until_restarted(
+    node, client, study, hold
+):
+    old = client.submit(b"this is no VCF")
+    client.wait(old, has_ended)
+    commit(lambda: Job.objects.filter(pk=old).update(ended_at=now() - timedelta(days=8)))
+    hold.write_text("imputation")
+    running, waiting = client.submit(study), client.submit(study)
+    client.wait(running, is_held)
+    pipeline = node.pipeline()
+    node.server.kill()
+    assert psutil.wait_procs(pipeline, timeout=5)[1] == []
+
+    hold.unlink()
+    node.restart()
+    assert [client.job(each)["state"] for each in (running, waiting)] == [State.DEAD] * 2
+    answer = client.get(f"/api/v2/jobs/{running}/restart")
+    assert answer.json()["success"] is True
+    job = client.wait(running, has_ended)[-1]
+    assert job["state"] == State.SUCCESS, texts_of(job)
+    assert "Held at" not in texts_of(job)
+    assert client.job(waiting)["state"] == State.DEAD
+    # A starting server also sweeps.
+    assert client.wait(old, lambda each: each["state"] == State.RETIRED)[-1]["outputParams"] == []
+
+
+def test_a_job_outlives_the_loss_of_all_database_connections(client, study, hold):
+    hold.write_text("imputation")
+    job_id = client.submit(study)
+    client.wait(job_id, is_held)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        assert cursor.fetchone()[0] >= 2
+    hold.unlink()
+    job = client.wait(job_id, has_ended)[-1]
+    assert job["state"] == State.SUCCESS, texts_of(job)
+    texts = [m["message"] for step in job["steps"] for m in step["logMessages"]]
+    assert len(texts) == len(set(texts))
+
+
+def test_a_second_server_on_the_same_database_refuses_to_start(node, client, study, hold, tmp_path):
+    hold.write_text("qc")
+    job_id = client.submit(study)
+    client.wait(job_id, is_held)
+    second = ServerProcess(tmp_path, tmp_path / "second.log")
+    second.launch(NODE_LOCK_PATIENCE_SECONDS="1")
+    assert second.wait_until_ended() != 0
+    assert "Another server works on this node's database." in second.log.read_text()
+    hold.unlink()
+    assert client.wait(job_id, has_ended)[-1]["state"] == State.SUCCESS
