@@ -19,11 +19,13 @@ from federated_imputation.platform.layout import Layout, refuse_taken_ports
 from federated_imputation.platform.logs import last_lines, open_log
 from federated_imputation.platform.records import PlatformRecord, end_leftovers, read_record
 from federated_imputation.platform.state import CHECKOUT, PlatformState, write_private
+from federated_imputation.platform.status import as_table, read_status
 
 __all__ = ["PlatformError", "bring_down", "bring_up"]
 
 _HOLDS: Final = ("qc", "imputation", "export")
 _OTHERS_SECONDS: Final = 180.0
+_HEALTHY_SECONDS: Final = 60.0
 _LOOK_SECONDS: Final = 0.05
 
 
@@ -62,6 +64,7 @@ def bring_up(
     lock = _lock_or_running(state)
     if lock is None:
         _refuse_other_settings(state, layout, given)
+        _wait_until_healthy(state, layout)
         return
     try:
         end_leftovers(state)
@@ -124,6 +127,26 @@ def _refuse_other_settings(state: PlatformState, layout: Layout, given: Mapping[
             f"It runs with another {' and '.join(sorted(others))}; to change that, stop it first: "
             "manage.py platform down."
         )
+
+
+def _wait_until_healthy(state: PlatformState, layout: Layout) -> None:
+    """Have what crashed restarted now rather than after its pause, and wait until all answer."""
+    record = read_record(state)
+    if record is not None and record.supervisor.pid is not None:
+        with suppress(ProcessLookupError):  # it ended meanwhile
+            os.kill(record.supervisor.pid, signal.SIGUSR1)
+    deadline = time.monotonic() + _HEALTHY_SECONDS
+    while True:
+        status = read_status(state, layout)
+        unwell = [row.name for row in status.deployments if row.health != "healthy"]
+        if not unwell:
+            return
+        if time.monotonic() > deadline:
+            raise PlatformError(
+                f"It runs, but {', '.join(unwell)} did not become healthy in "
+                f"{_HEALTHY_SECONDS:.0f} s.\n{as_table(status)}"
+            )
+        time.sleep(_LOOK_SECONDS)
 
 
 def _run_supervisor(state: PlatformState, lock: int, *, tell: Callable[[str], None]) -> None:

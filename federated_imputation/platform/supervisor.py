@@ -3,8 +3,8 @@
 Its life: *starting* (servers → databases → schema and seeds → deployments → demonstration data),
 *ready* (whatever ends is started again, later and later if it keeps ending), *stopping*. A failure
 while starting ends it all, and nothing is left running. `up` starts it in the background and reads
-its progress from a pipe; afterwards it is spoken to with SIGTERM only, and says what there is to
-know in `processes.json`.
+its progress from a pipe; afterwards it is spoken to with signals only (SIGTERM: stop; SIGUSR1: do
+not wait with what is to be restarted), and says what there is to know in `processes.json`.
 
 It has one thread. Every process of the platform is its child, also those that the zygote forks
 (it is their subreaper), and the kernel ends them should it be killed itself.
@@ -55,7 +55,7 @@ _PR_SET_CHILD_SUBREAPER: Final = 36
 _STORE_SECONDS: Final = 60.0
 _SETUP_SECONDS: Final = 600.0  # a node makes its demonstration panel, the first time
 _HEALTH_SECONDS: Final = 90.0
-_LOOK_SECONDS: Final = 0.05
+_LOOK_SECONDS: Final = 0.1
 _TAIL_LINES: Final = 20
 
 
@@ -87,6 +87,7 @@ class Supervisor:
         self._zygote = Zygote()
         self._phase: Phase = "starting"
         self._stop_requested = False
+        self._restart_requested = False
         self._wakeup, self._signalled = socket.socketpair()
         self._began = time.monotonic()
         self._self = record_process("supervisor", os.getpid())
@@ -282,8 +283,9 @@ class Supervisor:
 
     def _start_what_is_due(self) -> None:
         now = time.monotonic()
+        at_once, self._restart_requested = self._restart_requested, False
         for child in self._children:
-            if child.restart_at is not None and child.restart_at <= now:
+            if child.restart_at is not None and (at_once or child.restart_at <= now):
                 try:
                     child.start(now=now)
                     logger.info("%s is running again, process %d", child.name, child.pid)
@@ -360,12 +362,16 @@ class Supervisor:
         self._signalled.setblocking(False)
         signal.set_wakeup_fd(self._signalled.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGTERM, self._request_stop)
+        signal.signal(signal.SIGUSR1, self._request_restart)
         signal.signal(signal.SIGCHLD, lambda *_: None)  # only wakes the loop
         for ignored in (signal.SIGINT, signal.SIGHUP):
             signal.signal(ignored, signal.SIG_IGN)
 
     def _request_stop(self, *_: object) -> None:
         self._stop_requested = True
+
+    def _request_restart(self, *_: object) -> None:
+        self._restart_requested = True
 
     def _pause(self, seconds: float | None) -> None:
         self._sleep(seconds)
