@@ -4,12 +4,11 @@ The measure is the squared Pearson correlation over all pairs of sample and site
 at the sites of the truth that are not on the array. A site that the result lacks counts as
 dosage 0, so that nothing is gained by returning less.
 
-All files are read once, side by side, one position at a time: memory does not grow with them.
+All files are read once, side by side, position by position: memory does not grow with them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,16 +21,16 @@ __all__ = [
     "Accuracy",
     "Agreement",
     "FilesDiffer",
-    "ResultSummary",
     "measure",
-    "summarise",
 ]
 
 # Bounds of the bins of minor-allele frequency, each without its lower and with its upper bound.
 MAF_BINS: Final = ((0.0, 0.01), (0.01, 0.05), (0.05, 0.2), (0.2, 0.5))
 
+_BLOCK_SITES: Final = 512
+
 _Alleles = tuple[str, str]
-_Dosages = npt.NDArray[np.float64]
+_Dosages = npt.NDArray[np.floating[Any]]
 
 
 class FilesDiffer(Exception):
@@ -69,27 +68,6 @@ class Accuracy:
     bins: tuple[Agreement, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class ResultSummary:
-    """What an imputed VCF says about itself.
-
-    Attributes:
-        samples: Number of samples.
-        typed: Sites that were on the array and are in the panel (flags TYPED and IMPUTED).
-        imputed: Sites of the panel that were not on the array (IMPUTED alone).
-        typed_only: Sites of the array that the panel lacks (TYPED alone).
-        mean_r2: Mean of the estimated R2 over the imputed sites; None when there is none.
-        source: Value of the header line `##source`, which names the engine; empty without one.
-    """
-
-    samples: int
-    typed: int
-    imputed: int
-    typed_only: int
-    mean_r2: float | None
-    source: str
-
-
 def measure(*, truth: Path, result: Path, array: Path, panel: Path | None = None) -> Accuracy:
     """Compare imputed dosages with true genotypes.
 
@@ -114,13 +92,13 @@ def measure(*, truth: Path, result: Path, array: Path, panel: Path | None = None
     names = [name for name in truth_file.samples if name in both]
     if not names:
         raise FilesDiffer(f"{truth.name} and {result.name} have no sample in common.")
-    truth_columns = [truth_file.samples.index(name) for name in names]
-    result_columns = [result_file.samples.index(name) for name in names]
+    truth_columns = _columns(truth_file, names)
+    result_columns = _columns(result_file, names)
     array_file = _File(array)
     panel_file = _File(panel) if panel is not None else None
 
-    total = _Sums()
-    bins = [_Sums() for _ in MAF_BINS]
+    sums = _Sums()
+    block = _Block()
     for position, true_sites in truth_file.positions():
         returned = result_file.at(position, truth_file)
         on_array = array_file.at(position, truth_file)
@@ -128,106 +106,89 @@ def measure(*, truth: Path, result: Path, array: Path, panel: Path | None = None
         for alleles, record in true_sites.items():
             if alleles in on_array or alleles not in in_panel:
                 continue
-            true = _true_dosages(record)[truth_columns]
-            known = ~np.isnan(true)
-            true = true[known]
             found = returned.get(alleles)
-            imputed = (
-                np.zeros_like(true)
-                if found is None
-                else _imputed_dosages(found)[result_columns][known]
+            block.add(
+                _true_dosages(record)[truth_columns],
+                None if found is None else _imputed_dosages(found)[result_columns],
             )
-            sums = _Sums.of(true, imputed, found=found is not None)
-            total.add(sums)
-            if (chosen := _maf_bin(sums)) is not None:
-                bins[chosen].add(sums)
+            if block.is_full:
+                sums.add(block)
+                block = _Block()
+    sums.add(block)
     result_file.finish(truth_file)
-    return Accuracy(
-        samples=len(names), total=total.agreement(), bins=tuple(part.agreement() for part in bins)
-    )
+    return Accuracy(samples=len(names), total=sums.total(), bins=sums.bins())
 
 
-def summarise(result: Path) -> ResultSummary:
-    """Count the sites of an imputed VCF by its INFO flags, and average its estimated R2.
+class _Block:
+    """Dosages of some sites, so that numpy works on many at once."""
 
-    Raises:
-        OSError: The file cannot be read.
-    """
-    with_both = imputed = typed_only = 0
-    r2_sum = 0.0
-    file = VCF(str(result))
-    for record in file:
-        is_typed = record.INFO.get("TYPED") is not None
-        is_imputed = record.INFO.get("IMPUTED") is not None
-        if is_typed and is_imputed:
-            with_both += 1
-        elif is_typed:
-            typed_only += 1
-        elif is_imputed:
-            imputed += 1
-            r2 = record.INFO.get("R2")
-            r2_sum += float(r2) if r2 is not None else 0.0
-    sources = [
-        line.removeprefix("##source=")
-        for line in file.raw_header.splitlines()
-        if line.startswith("##source=")
-    ]
-    return ResultSummary(
-        samples=len(file.samples),
-        typed=with_both,
-        imputed=imputed,
-        typed_only=typed_only,
-        mean_r2=r2_sum / imputed if imputed else None,
-        source=", ".join(sources),
-    )
+    def __init__(self) -> None:
+        self.true: list[_Dosages] = []
+        self.imputed: list[_Dosages] = []
+        self.found: list[bool] = []
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.true) >= _BLOCK_SITES
+
+    def add(self, true: _Dosages, imputed: _Dosages | None) -> None:
+        """Add a site; `imputed` is None when the result lacks it."""
+        self.true.append(true)
+        self.imputed.append(np.zeros_like(true) if imputed is None else imputed)
+        self.found.append(imputed is not None)
 
 
-@dataclass(kw_only=True)
 class _Sums:
-    """Sums from which Pearson's r follows; sums of disjoint sets of sites may be added."""
+    """Per bin, and for sites in no bin, the sums from which Pearson's r follows.
 
-    sites: int = 0
-    found: int = 0
-    n: int = 0
-    x: float = 0.0
-    y: float = 0.0
-    xx: float = 0.0
-    yy: float = 0.0
-    xy: float = 0.0
+    The columns are n, x, y, xx, yy, xy over pairs of sample and site, x being the truth; the last
+    row is of the sites that do not vary in the truth.
+    """
 
-    @classmethod
-    def of(cls, x: _Dosages, y: _Dosages, *, found: bool) -> "_Sums":
-        return cls(
-            sites=1,
-            found=int(found),
-            n=x.size,
-            x=float(x.sum()),
-            y=float(y.sum()),
-            xx=float(x @ x),
-            yy=float(y @ y),
-            xy=float(x @ y),
-        )
+    def __init__(self) -> None:
+        self._pairs = np.zeros((len(MAF_BINS) + 1, 6))
+        self._sites = np.zeros((len(MAF_BINS) + 1, 2), dtype=np.int64)
 
-    def add(self, other: "_Sums") -> None:
-        self.sites += other.sites
-        self.found += other.found
-        self.n += other.n
-        self.x += other.x
-        self.y += other.y
-        self.xx += other.xx
-        self.yy += other.yy
-        self.xy += other.xy
+    def add(self, block: _Block) -> None:
+        if not block.true:
+            return
+        x, y = np.array(block.true, dtype=np.float64), np.array(block.imputed, dtype=np.float64)
+        known = ~np.isnan(x)
+        x[~known] = 0
+        y[~known | np.isnan(y)] = 0
+        products = (known, x, y, x * x, y * y, x * y)
+        pairs = np.stack([product.sum(axis=1) for product in products], axis=1)
+        sites = np.stack([np.ones(len(x), dtype=np.int64), np.array(block.found)], axis=1)
+        chosen = _maf_bins(alternative=pairs[:, 1], known=pairs[:, 0])
+        np.add.at(self._pairs, chosen, pairs)
+        np.add.at(self._sites, chosen, sites)
 
-    def agreement(self) -> Agreement:
-        return Agreement(sites=self.sites, found=self.found, r2=self._r2())
+    def bins(self) -> tuple[Agreement, ...]:
+        rows = range(len(MAF_BINS))
+        return tuple(_agreement(self._pairs[row], self._sites[row]) for row in rows)
 
-    def _r2(self) -> float | None:
-        x_variance = self.n * self.xx - self.x**2
-        y_variance = self.n * self.yy - self.y**2
-        # What remains of a constant dosage after rounding is no variance.
-        if x_variance <= 1e-9 * self.n * self.xx or y_variance <= 1e-9 * self.n * self.yy:
-            return None
-        return (self.n * self.xy - self.x * self.y) ** 2 / (x_variance * y_variance)
+    def total(self) -> Agreement:
+        return _agreement(self._pairs.sum(axis=0), self._sites.sum(axis=0))
+
+
+def _agreement(pairs: npt.NDArray[np.float64], sites: npt.NDArray[np.int64]) -> Agreement:
+    n, x, y, xx, yy, xy = (float(value) for value in pairs)
+    x_variance = n * xx - x**2
+    y_variance = n * yy - y**2
+    # What remains of a constant dosage after rounding is no variance.
+    varies = x_variance > 1e-9 * n * xx and y_variance > 1e-9 * n * yy
+    r2 = (n * xy - x * y) ** 2 / (x_variance * y_variance) if varies else None
+    return Agreement(sites=int(sites[0]), found=int(sites[1]), r2=r2)
+
+
+def _maf_bins(*, alternative: _Dosages, known: _Dosages) -> npt.NDArray[np.int64]:
+    """Row of each site: that of its bin, or the last when it does not vary."""
+    chosen = np.full(len(known), len(MAF_BINS), dtype=np.int64)
+    # Exact at the bounds of the bins, since it is one division of counts.
+    maf = np.minimum(alternative, 2 * known - alternative) / np.maximum(2 * known, 1)
+    for row, (lower, upper) in enumerate(MAF_BINS):
+        chosen[(lower < maf) & (maf <= upper)] = row
+    return chosen
 
 
 class _File:
@@ -238,6 +199,7 @@ class _File:
         self._reader = VCF(str(path))
         self.samples: list[str] = self._reader.samples
         self.chromosome: str | None = None
+        self._written_chromosome = ""
         self._groups = self._grouped()
         self._waiting = next(self._groups, None)
 
@@ -269,45 +231,54 @@ class _File:
             )
 
     def _grouped(self) -> Iterator[tuple[int, Mapping[_Alleles, Any]]]:
-        last = 0
-        for (chromosome, position), records in groupby(self._reader, _place):
-            if self.chromosome not in {None, chromosome}:
-                raise FilesDiffer(f"{self._name} holds more than one chromosome.")
-            if position < last:
-                raise FilesDiffer(f"{self._name} is not sorted at position {position}.")
-            self.chromosome, last = chromosome, position
-            sites: dict[_Alleles, Any] = {}
-            for record in records:
-                if len(record.ALT) == 1:
-                    sites.setdefault((record.REF, record.ALT[0]), record)
+        position = 0
+        sites: dict[_Alleles, Any] = {}
+        for record in self._reader:
+            written, here = record.CHROM, record.POS
+            if written != self._written_chromosome:
+                self._begin_chromosome(written)
+            if here != position:
+                if here < position:
+                    raise FilesDiffer(f"{self._name} is not sorted at position {here}.")
+                if sites:
+                    yield position, sites
+                position, sites = here, {}
+            alternatives = record.ALT
+            if len(alternatives) == 1:
+                sites.setdefault((record.REF, alternatives[0]), record)
+        if sites:
             yield position, sites
 
+    def _begin_chromosome(self, written: str) -> None:
+        if self.chromosome is not None:
+            raise FilesDiffer(f"{self._name} holds more than one chromosome.")
+        self._written_chromosome = written
+        self.chromosome = written.removeprefix("chr")
 
-def _place(record: Any) -> tuple[str, int]:
-    return record.CHROM.removeprefix("chr"), record.POS
+
+def _columns(file: _File, names: Sequence[str]) -> Any:
+    """Index of the named samples in the dosages of a record."""
+    if file.samples == names:
+        return slice(None)
+    place = {name: column for column, name in enumerate(file.samples)}
+    return [place[name] for name in names]
 
 
 def _true_dosages(record: Any) -> _Dosages:
     """ALT alleles per sample, NaN where any allele is missing; haploid calls count once."""
     alleles = record.genotype.array()[:, :-1]  # the last column says whether it is phased
+    if alleles.min() >= 0:
+        return np.asarray(alleles.sum(axis=1), dtype=np.float64)
     dosages: _Dosages = (alleles == 1).sum(axis=1).astype(np.float64)
     dosages[(alleles == -1).any(axis=1)] = np.nan
     return dosages
 
 
 def _imputed_dosages(record: Any) -> _Dosages:
-    """Dosage per sample, 0 where it is missing."""
-    for name in ("DS", "HDS"):
-        if name in record.FORMAT:
-            return np.asarray(np.nansum(record.format(name), axis=1), dtype=np.float64)
-    return np.nan_to_num(_true_dosages(record))
-
-
-def _maf_bin(site: _Sums) -> int | None:
-    if site.n == 0:
-        return None
-    maf = min(site.x, 2 * site.n - site.x) / (2 * site.n)  # exact at the bounds of the bins
-    for index, (lower, upper) in enumerate(MAF_BINS):
-        if lower < maf <= upper:
-            return index
-    return None
+    """Dosage per sample, NaN where it is missing."""
+    fields = record.FORMAT
+    if "DS" in fields:
+        return np.asarray(record.format("DS")[:, 0])
+    if "HDS" in fields:
+        return np.asarray(np.nansum(record.format("HDS"), axis=1))
+    return _true_dosages(record)

@@ -6,7 +6,8 @@ from typing import Final
 
 import pyzipper
 
-from apps.genotypes.accuracy import measure, summarise
+from apps.genotypes.accuracy import measure
+from apps.genotypes.summary import summarise
 from federated_imputation.platform.api_client import PlatformApi
 from federated_imputation.platform.demo_jobs import SentJob
 from federated_imputation.platform.report import PanelResult, ResultFile

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from apps.genotypes.accuracy import MAF_BINS, Accuracy, ResultSummary
+from apps.genotypes.accuracy import MAF_BINS, Accuracy
+from apps.genotypes.summary import ResultSummary
 
 __all__ = ["DemoResult", "PanelResult", "ResultFile", "as_json", "render"]
 

@@ -2,7 +2,8 @@
 
 import json
 
-from apps.genotypes.accuracy import Accuracy, Agreement, ResultSummary
+from apps.genotypes.accuracy import Accuracy, Agreement
+from apps.genotypes.summary import ResultSummary
 from federated_imputation.platform.report import (
     DemoResult,
     PanelResult,
