@@ -233,6 +233,8 @@ class GuardedClient:
         data: Any = body
         failed = False
         try:
+            for value in sent.values():
+                value.encode("latin-1")  # as http.client will, with the value in its complaint
             prepared = requests.Request(method, url, headers=sent, data=data).prepare()
         except (requests.RequestException, UnicodeError, ValueError):
             failed = True  # the exception holds the URL or the header, so it ends here

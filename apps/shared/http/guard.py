@@ -31,6 +31,7 @@ _NOT_PUBLIC = (
     ipaddress.ip_network("2001::/23"),  # IETF protocol assignments, Teredo
     ipaddress.ip_network("2002::/16"),  # 6to4 (RFC 3056)
     ipaddress.ip_network("3fff::/20"),  # documentation (RFC 9637)
+    ipaddress.ip_network("192.0.0.0/24"),  # IETF protocol assignments
     ipaddress.ip_network("192.88.99.0/24"),  # 6to4 relays (RFC 7526)
 )
 

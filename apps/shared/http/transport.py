@@ -177,10 +177,17 @@ class _Paced(io.RawIOBase):
 
 
 class _Lines(io.BufferedReader):
-    """Reads no line without end: urllib3 asks for the line before a chunk without a limit."""
+    """Whole lines only, none without end.
+
+    `http.client` takes a connection that ends among the headers for the end of the headers, and
+    urllib3 asks for the line before a chunk without a limit.
+    """
 
     def readline(self, size: int | None = -1, /) -> bytes:
-        return super().readline(_LONGEST_LINE if size is None or size < 0 else size)
+        line = super().readline(_LONGEST_LINE + 1 if size is None or size < 0 else size)
+        if not line.endswith(b"\n") and len(line) <= _LONGEST_LINE:
+            raise ConnectionAbortedError
+        return line
 
 
 class _PacedSocket:
