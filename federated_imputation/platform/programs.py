@@ -6,6 +6,8 @@ the same programs are started by their own command lines.
 
 import importlib
 import os
+import socket
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -39,19 +41,18 @@ def work(*, heartbeat: str) -> None:
     from celery.signals import heartbeat_sent
 
     heartbeat_sent.connect(_toucher(heartbeat), weak=False)
-    _celery().worker_main(
-        [
-            "--quiet",
-            "worker",
-            "--pool=threads",
-            "--concurrency=4",
-            "--loglevel=INFO",
-            f"--hostname={deployments.current().name}@%h",
-            "--heartbeat-interval=5",
-            "--without-gossip",
-            "--without-mingle",  # waits a second for other workers
-        ]
+    worker = _celery().Worker(
+        hostname=f"{deployments.current().name}@{socket.gethostname()}",
+        pool="threads",
+        concurrency=4,
+        loglevel="INFO",
+        quiet=True,
+        heartbeat_interval=5,
+        without_gossip=True,
+        without_mingle=True,  # it waits a second for other workers
     )
+    worker.start()
+    sys.exit(worker.exitcode)
 
 
 def tick(*, heartbeat: str, schedule: str) -> None:
