@@ -96,11 +96,11 @@ def fetch_failed(
             jitter=jitter,
             retry_after=error.retry_after if isinstance(error, Busy) else None,
             told=isinstance(error, DownloadFailed),
-            **facts,
+            facts=facts,
         )
     reason = f"{file.name} cannot be fetched: {error}"
     if not work.failure:
-        return failed(work, reason, **facts)
+        return failed(work, reason, facts=facts)
     return Outcome(
         work=work.at_ease(cuts=0, skipped=(*work.skipped, file.name)),
         events=(Event(message=reason, facts=facts),),
@@ -114,7 +114,8 @@ def finished(work: Work, external: ExternalJob) -> Outcome:
     if not external.files:
         return failed(work, "The service finished the job but offers no files.")
     words = f"Completed: all {len(external.files)} files are here, with their checksums."
-    return ended(replace(work, progress=100), Status.COMPLETED, words, files=len(external.files))
+    facts = {"files": len(external.files)}
+    return ended(replace(work, progress=100), Status.COMPLETED, words, facts=facts)
 
 
 def _left(file: ExternalFile, *, used: int) -> int | None:

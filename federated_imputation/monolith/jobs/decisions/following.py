@@ -158,7 +158,7 @@ def _died(work: Work) -> Outcome:
         return ended(work, Status.CANCELLED, words)
     if work.restarts >= MOST_RESTARTS:
         words = f"The service lost the job again after {MOST_RESTARTS} restarts."
-        return failed(work, words, restarts=work.restarts)
+        return failed(work, words, facts={"restarts": work.restarts})
     restarts = work.restarts + 1
     event = Event(
         message="The service restarted and lost hold of the job; asking it to take it up again "

@@ -79,7 +79,7 @@ def submission_failed(
 ) -> Outcome:
     """The call for what is offered, or the submission itself, ended in `error`."""
     if isinstance(error, Rejected):
-        return failed(work, f"The service refused it: {error}", status=error.status)
+        return failed(work, f"The service refused it: {error}", facts={"status": error.status})
     if isinstance(error, Malformed) and work.phase is Phase.SUBMITTING:
         return failed(work, f"The service did not accept it, in words of no API: {error}")
     if work.phase is Phase.SUBMITTING and not isinstance(error, Busy | Unreachable):
@@ -128,7 +128,7 @@ def search_failed(work: Work, error: FederationError, *, now: datetime, jitter: 
     """Nobody knows yet; what is not known is not sent again."""
     if failing_for(work, now) >= UNANSWERED_FOR:
         reason = f"Whether the service received the job could not be found out: {error}"
-        return failed(work, reason, uncertain=True)
+        return failed(work, reason, facts={"uncertain": True})
     words = f"Whether the service received it is not known yet: {error}"
     if isinstance(error, NotAuthenticated):
         words += " A valid token is needed to find out."
@@ -138,7 +138,7 @@ def search_failed(work: Work, error: FederationError, *, now: datetime, jitter: 
         now=now,
         jitter=jitter,
         retry_after=error.retry_after if isinstance(error, Busy) else None,
-        uncertain=True,
+        facts={"uncertain": True},
     )
 
 

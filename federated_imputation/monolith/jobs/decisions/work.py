@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
@@ -32,6 +33,8 @@ __all__ = [
 
 # A service that was asked to cancel and still runs is asked again after this time.
 ASK_AGAIN_AFTER: Final = timedelta(seconds=60)
+
+_NO_FACTS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class Phase(StrEnum):
@@ -194,11 +197,17 @@ def next_action(work: Work, *, now: datetime) -> Action | None:
             return None
 
 
-def ended(work: Work, status: Status, message: str, *, failure: str = "", **facts: Any) -> Outcome:
+def ended(
+    work: Work,
+    status: Status,
+    message: str,
+    *,
+    failure: str = "",
+    facts: Mapping[str, Any] = _NO_FACTS,
+) -> Outcome:
     """The end of the job: `message` is its last event, `failure` what the row says of it."""
-    return Outcome(
-        work=work.moved(status, failure=failure), events=(Event(message=message, facts=facts),)
-    )
+    event = Event(message=message, facts=facts)
+    return Outcome(work=work.moved(status, failure=failure), events=(event,))
 
 
 def cancelled_unsent(work: Work) -> Outcome:
@@ -206,8 +215,9 @@ def cancelled_unsent(work: Work) -> Outcome:
     return ended(work, Status.CANCELLED, "Cancelled: nothing was sent to the service.")
 
 
-def failed(work: Work, reason: str, **facts: Any) -> Outcome:
-    return ended(work, Status.FAILED, reason, failure=reason, **facts)
+def failed(work: Work, reason: str, *, facts: Mapping[str, Any] = _NO_FACTS) -> Outcome:
+    """The end of a job that cannot succeed any more."""
+    return ended(work, Status.FAILED, reason, failure=reason, facts=facts)
 
 
 def backed_off(
@@ -218,7 +228,7 @@ def backed_off(
     jitter: float,
     retry_after: float | None = None,
     told: bool = False,
-    **facts: Any,
+    facts: Mapping[str, Any] = _NO_FACTS,
 ) -> Outcome:
     """One more failure in a row; it is an event when it is `told` or says something new."""
     failures = work.failures + 1
