@@ -98,14 +98,11 @@ class Supervisor:
         try:
             self._start()
         except _StopRequested:
-            self._stop()
-            self._report({"failed": "Stopped before everything was up."})
-            return 1
-        except (_StartFailed, StoreError, ZygoteGone, OSError, psycopg.Error, ValueError) as error:
-            logger.error("The platform did not start: %s", error)
-            self._stop()
-            self._report({"failed": str(error)})
-            return 1
+            return self._give_up("Stopped before everything was up.")
+        except ZygoteGone as error:
+            return self._give_up(f"{error}\n{self._tail(self._state.log('zygote'))}")
+        except (_StartFailed, StoreError, OSError, psycopg.Error, ValueError) as error:
+            return self._give_up(str(error))
         self._enter("ready")
         self._report({"ready": ""})
         with suppress(_StopRequested):
@@ -114,6 +111,12 @@ class Supervisor:
                 self._pause(self._seconds_until_due())
         self._stop()
         return 0
+
+    def _give_up(self, why: str) -> int:
+        logger.error("The platform did not start: %s", why)
+        self._stop()
+        self._report({"failed": why})
+        return 1
 
     # Starting
 
