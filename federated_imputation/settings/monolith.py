@@ -29,8 +29,8 @@ TEMPLATES[0]["OPTIONS"]["context_processors"] += [  # type: ignore[index]
 # The legacy hash first, since a new password must stay readable to the legacy process.
 PASSWORD_HASHERS = [
     "apps.shared.identity.hashers.LegacyPBKDF2PasswordHasher",
-    "django.contrib.auth.hashers.PBKDF2SHA1PasswordHasher",
-    "django.contrib.auth.hashers.ScryptPasswordHasher",
+    "apps.shared.identity.hashers.LegacyPBKDF2SHA1PasswordHasher",
+    "apps.shared.identity.hashers.LegacyScryptPasswordHasher",
 ]
 MEDIA_ROOT = DATA_ROOT
 
