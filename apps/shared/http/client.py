@@ -21,7 +21,7 @@ from apps.shared.http.errors import (
     TimedOut,
     TooLarge,
 )
-from apps.shared.http.guard import Guard, Target
+from apps.shared.http.guard import Guard
 from apps.shared.http.transport import Exchange, GuardedAdapter, Limits
 
 __all__ = ["LIMITS", "Answer", "Body", "GuardedClient", "Kind", "OpenAnswer"]
@@ -197,7 +197,8 @@ class GuardedClient:
         """
         prepared = self._prepare(method, url, {**headers, **credentials}, body)
         plain_http = not confidential and not credentials and body is None
-        target = self._target(url, str(prepared.url), plain_http=plain_http)
+        self._guard.target(url, plain_http=plain_http)  # as given, before requests mends it
+        target = self._guard.target(str(prepared.url), plain_http=plain_http)
         limits = self._limits[kind]
         exchange = Exchange(
             target=target,
@@ -241,14 +242,6 @@ class GuardedClient:
         if failed:
             raise Refused("The address or a header of the call is not valid.")
         return prepared
-
-    def _target(self, url: str, prepared_url: str, *, plain_http: bool) -> Target:
-        """Where both the given and the normalised URL lead: they must agree."""
-        target = self._guard.target(url, plain_http=plain_http)
-        normalised = self._guard.target(prepared_url, plain_http=plain_http)
-        if target.port != normalised.port or target.scheme != normalised.scheme:
-            raise Refused("The address can be read in two ways.")
-        return normalised
 
     def _send(
         self, adapter: BaseAdapter, prepared: requests.PreparedRequest, exchange: Exchange

@@ -70,7 +70,7 @@ def test_a_zip_cut_or_altered_anywhere_never_passes_for_another(put, password):
     for cut in range(0, len(whole), 5):
         with pytest.raises((Damaged, WrongPassword)):
             check(put(whole[:cut]), name="a.zip", password=password)
-    for place in range(len(whole)):
+    for place in range(0, len(whole), 1 if password is None else 3):
         altered = bytearray(whole)
         altered[place] ^= 0xFF
         try:

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import re
+import resource
 from dataclasses import replace
 
 import pytest
@@ -328,3 +329,35 @@ def test_the_key_of_a_file_is_in_no_text(michigan, server, files, tmp_path, capl
     assert file.locator not in told
     assert "secret-path" not in told
     assert not re.search(r"share/results", told)
+
+
+def test_a_full_disk_is_told(michigan, server, files, tmp_path):
+    server.next("download", Reply(200, bytes(2**21)))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, before[1]))
+    try:
+        with pytest.raises(DownloadFailed, match="could not be written here: File too large"):
+            michigan.download(files["empty.txt"], tmp_path / "x")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    assert left_in(tmp_path) == []
+
+
+def test_a_folder_in_the_place_of_the_target_is_told(michigan, files, tmp_path):
+    (tmp_path / "x").mkdir()
+
+    with pytest.raises(DownloadFailed, match="could not be written"):
+        michigan.download(files["empty.txt"], tmp_path / "x")
+
+    assert left_in(tmp_path) == ["x"]
+
+
+@pytest.mark.parametrize(
+    "reply", [Reply(500, "<h1>Sorry</h1>" * 10_000), Reply(500, "Sorry", {"Content-Length": "99"})]
+)
+def test_an_error_page_is_read_as_far_as_it_comes(michigan, server, files, tmp_path, reply):
+    server.next("download", reply)
+
+    with pytest.raises(Busy, match=r"^Sorry"):
+        michigan.download(files["empty.txt"], tmp_path / "x")

@@ -1,11 +1,15 @@
 """The adapter against a scripted server: submissions, jobs, and what their failures mean."""
 
 import hashlib
+import io
 import json
 import logging
 from dataclasses import replace
 
 import pytest
+import requests
+from requests.adapters import BaseAdapter
+from urllib3 import HTTPResponse
 
 from apps.federation.michigan import Michigan
 from apps.federation.michigan_answers import discovery
@@ -504,3 +508,43 @@ def test_populations_that_are_bound_to_no_panel_hold_for_all():
 def test_a_schema_without_usable_panels_is_malformed(schema):
     with pytest.raises(Malformed):
         discovery(schema, application="x")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"base_url": "https://example.org/?x=1"},
+        {"base_url": "https://x/#y"},
+        {"application": "a/b"},
+    ],
+)
+def test_an_address_or_application_that_cannot_be_one_is_refused(client, settings):
+    with pytest.raises(ValueError, match=r"must end|not well-formed"):
+        Michigan(**{"base_url": "https://example.org", "token": "t", "client": client, **settings})
+
+
+def test_an_answer_above_the_cap_is_malformed(server):
+    limits = {**LIMITS, "call": replace(LIMITS["call"], answer=100)}
+    client = GuardedClient(allow=frozenset({server.target}), limits=limits)
+    michigan = Michigan(base_url=server.url, token=server.token, client=client)
+
+    with pytest.raises(Malformed, match="more than 100 bytes"):
+        michigan.discover()
+
+
+class Endless(BaseAdapter):
+    """A service whose every page of the job list looks alike."""
+
+    def send(self, *args, **kwargs):
+        page = {"count": 10**9, "data": [{"id": "job-1", "name": "other", "state": 1}]}
+        response = requests.Response()
+        response.status_code = 200
+        response.raw = HTTPResponse(io.BytesIO(json.dumps(page).encode()), preload_content=False)
+        return response
+
+
+def test_a_list_without_an_end_is_malformed():
+    client = GuardedClient(transport=Endless())
+
+    with pytest.raises(Malformed, match="does not end"):
+        Michigan(base_url="https://example.org", token="t", client=client).find("fip-1")

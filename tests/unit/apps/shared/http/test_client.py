@@ -225,6 +225,14 @@ def test_nothing_secret_goes_over_plain_http(peer, call):
     assert internet.dialled == []
 
 
+@pytest.mark.parametrize(
+    "url", [" https://node.example/", "https://node.example/\n", "https://a@b/"]
+)
+def test_an_address_is_not_mended_but_refused(url):
+    with pytest.raises(Refused):
+        GuardedClient(transport=Scripted()).call("GET", url)
+
+
 def test_nobody_listening_means_nothing_was_sent():
     target = f"127.0.0.1:{free_port()}"
     with pytest.raises(NotConnected):
