@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 _LOCK_KEY: Final = 4_070_301_881  # any number; the lock is per database
 _LOOK_SECONDS: Final = 0.5
-_KEEP_SECONDS: Final = 5.0
+_KEEP_EVERY: Final = timedelta(seconds=5)
 _SWEEP: Final = timedelta(minutes=10)
 _RETRY_SECONDS: Final = 1.0
 _JOIN_SECONDS: Final = 10.0
@@ -66,6 +66,7 @@ class Runner:
         *,
         slots: int,
         lock_patience: timedelta,
+        keep_every: timedelta = _KEEP_EVERY,
         end_process: Callable[[], None] = _end_process,
     ) -> None:
         """Make a runner that does nothing yet.
@@ -73,12 +74,14 @@ class Runner:
         Args:
             slots: Jobs at work at the same time.
             lock_patience: How long `start` waits for another server to let go.
+            keep_every: How often the keeper looks whether the database is still this server's.
             end_process: Called when this server must not serve on: another has taken its database,
                 or one of the threads has died.
         """
         self.server: Final[UUID] = uuid4()
         self._slots = slots
         self._lock_patience = lock_patience
+        self._keep_every = keep_every
         self._end_process = end_process
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -142,7 +145,7 @@ class Runner:
         logger.info("The runner serves; %d jobs of the server before it are dead.", buried)
         outcome.put(None)
         held = True
-        while not self._stop.wait(_KEEP_SECONDS):
+        while not self._stop.wait(self._keep_every.total_seconds()):
             try:
                 if not held:
                     self._take_lock()
@@ -191,6 +194,7 @@ class Runner:
             retire_after=retire_after,
         )
         retired = runs.retire_jobs(now=now, retire_after=retire_after)
+        runs.remove_orphans(now=now)
         if noticed or retired:
             logger.info("Swept: %d jobs will go soon, %d are retired.", noticed, retired)
         self._swept_at = now

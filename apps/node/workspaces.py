@@ -19,6 +19,7 @@ from django.conf import settings
 
 __all__ = [
     "UnsafePath",
+    "all_workspaces",
     "create_workspace",
     "find_file",
     "jobs_root",
@@ -54,6 +55,11 @@ def uploads_root() -> Path:
 
 def workspace(job_id: str) -> Path:
     return jobs_root() / job_id
+
+
+def all_workspaces() -> list[Path]:
+    """The folders of all jobs, in no order."""
+    return list(_entries(jobs_root()))
 
 
 def create_workspace(job_id: str) -> Path:

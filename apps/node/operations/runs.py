@@ -27,10 +27,12 @@ __all__ = [
     "claim_job",
     "end_run",
     "give_notice",
+    "remove_orphans",
     "retire_jobs",
     "start_export",
 ]
 
+_ORPHAN_AGE: Final = timedelta(days=1)
 _WORKING: Final = frozenset({State.RUNNING, State.EXPORTING})
 
 
@@ -189,6 +191,19 @@ def retire_jobs(*, now: datetime, retire_after: timedelta) -> int:
         workspaces.remove_workspace(job.pk)
         number += 1
     return number
+
+
+def remove_orphans(*, now: datetime) -> int:
+    """Delete workspaces without a job, which a server leaves that is killed in a submission."""
+    old = {
+        folder.name
+        for folder in workspaces.all_workspaces()
+        if folder.stat().st_mtime < (now - _ORPHAN_AGE).timestamp()
+    }
+    orphans = old - set(Job.objects.filter(pk__in=old).values_list("pk", flat=True))
+    for job_id in sorted(orphans):
+        workspaces.remove_workspace(job_id)
+    return len(orphans)
 
 
 def _is_new(job_id: str, server: UUID, number: int) -> bool:

@@ -206,5 +206,7 @@ def _by_chromosome(texts: list[str]) -> dict[str, Path]:
         chromosome, separator, path = text.partition("=")
         if not separator:
             raise CommandError(f"{text!r} is not CHROMOSOME=FILE.")
+        if not Path(path).is_file():
+            raise CommandError(f"There is no file {path}.")
         files[chromosome] = Path(path)
     return files

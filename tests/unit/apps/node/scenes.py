@@ -24,7 +24,8 @@ class Scene:
 
     def __init__(self, job: Job, *, server: UUID = SERVER, now: datetime | None = None) -> None:
         self.now = now or timezone.now()
-        claimed = runs.claim_job(server=server, running=[], now=self.now)
+        others = Job.objects.filter(state=State.RUNNING).values_list("pk", flat=True)
+        claimed = runs.claim_job(server=server, running=list(others), now=self.now)
         assert claimed == job
         self.job = job
         self.server = server

@@ -2,13 +2,16 @@
 
 import html
 import io
+import json
 import os
 import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +21,18 @@ import pyzipper
 import requests
 from django.db import connection
 from django.utils.timezone import now
+from requests_toolbelt import MultipartEncoder
 
-from apps.node.models import Job, NodeStatus, User
+from apps.node.models import Job, NodeStatus, OutputFile, User
 from apps.node.states import State
 from tests.unit.apps.node.conftest import ServerProcess, make_account
 
 # The node's own writes are seen at once; a test's own would not be, hence `commit`.
 pytestmark = pytest.mark.django_db
 PASSWORD = "zip-Password_1"
+SUBMIT = "/api/v2/jobs/submit/imputationserver2"
+UPLOAD_LIMIT = 64 << 20
+MOST_MEMORY = 24 << 20  # that a transfer of any size may cost
 
 
 class Client:
@@ -33,6 +40,7 @@ class Client:
 
     def __init__(self, url: str, token: str) -> None:
         self.url = url
+        self.token = token
         self._headers = {"X-Auth-Token": token}
 
     def get(self, path: str) -> requests.Response:
@@ -40,7 +48,7 @@ class Client:
 
     def submit(self, study: bytes, **fields: str) -> str:
         answer = requests.post(
-            f"{self.url}/api/v2/jobs/submit/imputationserver2",
+            self.url + SUBMIT,
             headers=self._headers,
             data={
                 "refpanel": "apps@kit-afr@1.0.0",
@@ -112,7 +120,9 @@ class Node:
     hold: Path
 
     def restart(self) -> None:
-        self.server.start(NODE_HOLD_FILE=str(self.hold))
+        self.server.start(
+            NODE_HOLD_FILE=str(self.hold), NODE_UPLOAD_LIMIT_MB=str(UPLOAD_LIMIT >> 20)
+        )
 
     def pipeline(self) -> list[psutil.Process]:
         """The processes of all jobs at work."""
@@ -304,3 +314,92 @@ def test_a_second_server_on_the_same_database_refuses_to_start(node, client, stu
     assert "Another server works on this node's database." in second.log.read_text()
     hold.unlink()
     assert client.wait(job_id, has_ended)[-1]["state"] == State.SUCCESS
+
+
+def test_large_files_come_and_go_in_constant_memory(node, client, tmp_path):
+    large = tmp_path / "large.vcf.gz"
+    with large.open("wb") as file:
+        file.truncate(UPLOAD_LIMIT - (1 << 20))
+    with forgotten_peak(node.server) as upload_cost:
+        job = client.wait(submit_streamed(client, large), has_ended)[-1]
+    assert upload_cost() < MOST_MEMORY
+
+    file = files_of(job)["job.log"]
+    path = node.server.data / "jobs" / job["id"] / "cloudgene_logs" / "job.log"
+    with path.open("wb") as content:
+        content.truncate(large.stat().st_size)
+    commit(lambda: OutputFile.objects.filter(hash=file["hash"]).update(size=path.stat().st_size))
+    with forgotten_peak(node.server) as download_cost:
+        url = f"{node.server.url}/share/results/{file['hash']}/job.log"
+        with requests.get(url, stream=True, timeout=30) as answer:
+            received = sum(len(block) for block in answer.iter_content(1 << 16))
+    assert received == large.stat().st_size
+    assert download_cost() < MOST_MEMORY
+
+
+def test_a_body_above_the_upload_limit_is_refused_before_it_is_read(node, client):
+    sent = 0
+
+    def body() -> Iterator[bytes]:
+        nonlocal sent
+        while sent < 1 << 40:
+            sent += 1 << 16
+            yield bytes(1 << 16)
+
+    headers = {"X-Auth-Token": client.token, "Content-Length": str(10 << 30)}
+    connection = HTTPConnection(node.server.url.removeprefix("http://"), timeout=20)
+    connection.putrequest("POST", SUBMIT)
+    for name, value in headers.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    answer = connection.getresponse()
+    assert answer.status == 413
+    assert json.loads(answer.read()) == {"message": "Upload limit reached.", "success": False}
+    connection.close()
+
+    # Without a length it is stopped as soon as too much has come. Whether a client that still
+    # sends then reads the answer is its own affair.
+    with suppress(requests.ConnectionError):
+        headers = {"X-Auth-Token": client.token}
+        refused = requests.post(node.server.url + SUBMIT, data=body(), headers=headers, timeout=20)
+        assert refused.status_code == 413
+    assert UPLOAD_LIMIT < sent < 4 * UPLOAD_LIMIT
+    assert list((node.server.data / "uploads").iterdir()) == []
+
+
+def test_a_stranger_cannot_fill_the_disk(node):
+    answer = requests.post(
+        node.server.url + SUBMIT, data=bytes(4 << 20), headers={"X-Auth-Token": "x"}, timeout=20
+    )
+    assert (answer.status_code, answer.json()["message"]) == (401, "Unauthorized")
+    answer = requests.post(node.server.url + "/login", data=bytes(4 << 20), timeout=20)
+    assert answer.status_code == 413
+
+
+def submit_streamed(client: Client, path: Path) -> str:
+    with path.open("rb") as content:
+        form = MultipartEncoder({"files": (path.name, content, "application/gzip")})
+        headers = {"X-Auth-Token": client.token, "Content-Type": form.content_type}
+        answer = requests.post(client.url + SUBMIT, data=form, headers=headers, timeout=60)
+    assert answer.ok, answer.text
+    return str(answer.json()["id"])
+
+
+@contextmanager
+def forgotten_peak(server: ServerProcess) -> Iterator[Callable[[], int]]:
+    """What the server's memory grows at most within the block, in bytes."""
+    proc = Path(f"/proc/{server.pid}")
+
+    def field(name: str) -> int:
+        line = next(x for x in (proc / "status").read_text().splitlines() if x.startswith(name))
+        return int(line.split()[1]) * 1024
+
+    (proc / "clear_refs").write_text("5")  # forget the peak
+    before = field("VmRSS")
+    cost = 0
+
+    def measured() -> int:
+        return cost
+
+    yield measured
+    cost = field("VmHWM") - before
