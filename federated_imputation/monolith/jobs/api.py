@@ -89,7 +89,9 @@ class JobListView(ListAPIView[ImputationJob]):
             max_length=100,
             help_text="One of the panel's populations; empty leaves it to the panel.",
         )
-        input_file = serializers.FileField(max_length=255)
+        input_file = serializers.FileField(
+            max_length=255, error_messages={"required": "This field is required."}
+        )
         user_token = serializers.CharField(
             required=False,
             allow_blank=True,
