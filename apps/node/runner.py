@@ -95,7 +95,7 @@ class Runner:
         Raises:
             AnotherServer: It is another server's, also after some patience (a killed predecessor's
                 connection takes a moment to close).
-            django.db.OperationalError: The database does not answer.
+            django.db.DatabaseError: The database does not answer, or is not migrated.
         """
         outcome: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
         self._spawn(partial(self._keep, outcome), "keeper")
@@ -139,8 +139,8 @@ class Runner:
         try:
             self._take_lock()
             buried = runs.begin_service(server=self.server, now=_now())
-        except (AnotherServer, _Stopping, *_DATABASE_AWAY) as error:
-            outcome.put(error)
+        except Exception as error:
+            outcome.put(error)  # `start` raises it, whatever it is
             return
         logger.info("The runner serves; %d jobs of the server before it are dead.", buried)
         outcome.put(None)

@@ -218,6 +218,14 @@ def test_a_job_that_fails_in_its_first_step_says_why_and_keeps_partial_outputs(c
     assert client.download(files_of(job)["job.log"]).status_code == 200
 
 
+def test_any_mode_but_imputation_ends_after_quality_control(client, study):
+    job = client.wait(client.submit(study, mode="qconly"), has_ended)[-1]
+    assert job["state"] == State.SUCCESS, texts_of(job)
+    assert "Match: " in texts_of(job)
+    assert "qc_report.txt" in files_of(job)
+    assert "chr_20.zip" not in files_of(job)
+
+
 def test_a_panel_that_is_gone_fails_the_job(client, study):
     job = client.wait(client.submit(study, refpanel="apps@kit-afr@0.9.9"), has_ended)[-1]
     assert job["state"] == State.FAILED
