@@ -29,7 +29,7 @@ __all__ = ["run"]
 
 _ROUNDS: Final = 3
 _PASSWORD: Final = "benchmark-Only1"  # noqa: S105 - of a file that is deleted at once
-_STUDIES: Final = Path(tempfile.gettempdir()) / f"federated-imputation-studies-{os.getuid()}"
+_STUDIES: Final = CHECKOUT / ".platform-bench"  # kept, so that the archive is asked only once
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,6 +41,17 @@ class OwnPlatform:
             check=False,
         )
 
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Start `manage.py platform …` and return at once; what it says comes in one stream."""
+        return subprocess.Popen(
+            [sys.executable, str(CHECKOUT / "manage.py"), "platform", *arguments],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
     def up(self) -> None:
         """Start what is not running.
 

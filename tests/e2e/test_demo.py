@@ -2,10 +2,11 @@
 
 import json
 import shutil
+import signal
 from collections.abc import Iterator
 from hashlib import file_digest
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psycopg
 import pytest
@@ -107,6 +108,26 @@ def test_demo_downloads_what_the_platform_stores(
             with Path(file["path"]).open("rb") as content:
                 assert file_digest(content, "sha256").hexdigest() == file["sha256"]
             assert Path(file["path"]).stat().st_size == file["size"]
+
+
+def test_demo_leaves_its_jobs_to_the_platform_when_it_is_interrupted(
+    platform: OwnPlatform,
+) -> None:
+    with platform.start("demo") as demo:
+        assert demo.stdout is not None
+        jobs = {line.split(":")[0] for line in (_line_about_a_job(demo.stdout) for _ in range(2))}
+        demo.send_signal(signal.SIGINT)
+        rest = demo.stdout.read()
+        status = demo.wait(timeout=60)
+
+    assert status == 130
+    assert "goes on with what it was sent" in rest
+    assert "Traceback" not in rest
+    assert jobs <= {"  Kit AFR (SIMULATED)", "  Kit EUR (SIMULATED)"}
+
+
+def _line_about_a_job(lines: IO[str]) -> str:
+    return next(line for line in lines if line.startswith("  Kit "))
 
 
 def test_demo_refuses_when_nothing_runs() -> None:
