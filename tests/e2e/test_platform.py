@@ -119,7 +119,8 @@ def test_a_killed_process_is_restarted_and_all_recover(platform: OwnPlatform, pr
     assert eventually(lambda: pid_of(platform, process) not in {None, before})
     restarted = time.time()
     assert eventually(lambda: healths(platform) == {"healthy"})
-    assert eventually(lambda: heartbeat.is_file() and heartbeat.stat().st_mtime > restarted)
+    if process in {"monolith-worker", "valkey"}:  # the worker takes tasks again
+        assert eventually(lambda: heartbeat.is_file() and heartbeat.stat().st_mtime > restarted)
     assert f"{process} ended by SIGKILL" in say(platform, "status")
     assert f"{process} ended by SIGKILL" in say(platform, "logs", "supervisor")
 
