@@ -2,8 +2,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.job_world import World
 from tests.michigan_server import MichiganServer
-from tests.unit.monolith.jobs.world import World
 
 
 @pytest.fixture

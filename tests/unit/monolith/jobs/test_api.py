@@ -14,7 +14,7 @@ from federated_imputation.monolith.accounts.models import AuditLog, ServiceCrede
 from federated_imputation.monolith.accounts.queries import reveal_credential
 from federated_imputation.monolith.jobs.models import ImputationJob, JobStatusUpdate, JobWork
 from tests.factories import NOW, make_job, make_panel, make_service, make_user
-from tests.unit.monolith.jobs.world import PANEL, upload
+from tests.job_world import PANEL, upload
 
 pytestmark = pytest.mark.django_db
 TOKEN = "a-users-own-token"

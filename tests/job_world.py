@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -59,13 +60,14 @@ class Clock:
 class World:
     """One user with one job at one service.
 
-    `step` runs the worker as the tick and Celery would; `finish` moves the clock to each next
-    step until the job is over.
+    `step` runs the worker as the tick and Celery would, inside `watching`; `finish` moves the
+    clock to each next step until the job is over.
     """
 
     server: MichiganServer
     clock: Clock = field(default_factory=Clock)
     client: GuardedClient | None = None
+    watching: Callable[[], AbstractContextManager[Any]] = nullcontext
 
     def __post_init__(self) -> None:
         self.server.files = dict(FILES)
@@ -95,11 +97,12 @@ class World:
 
     def step(self, connect: Callable[..., Any] | None = None) -> int:
         """One tick and the steps that it announces; returns how many."""
-        found = worker.claim_due(now=self.clock())
-        for job_id in found:
-            worker.advance(
-                job_id, clock=self.clock, connect=connect or self.connect, jitter=lambda: 0.0
-            )
+        with self.watching():
+            found = worker.claim_due(now=self.clock())
+            for job_id in found:
+                worker.advance(
+                    job_id, clock=self.clock, connect=connect or self.connect, jitter=lambda: 0.0
+                )
         return len(found)
 
     def finish(self, job_id: UUID, *, most_steps: int = 200) -> ImputationJob:

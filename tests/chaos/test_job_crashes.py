@@ -1,0 +1,176 @@
+"""A worker is killed before and after every SQL statement and every outgoing call of one job.
+
+Each point gets a job of its own. A forked worker runs the real tick and the real steps on it and
+kills itself (SIGKILL) at the point; later, fresh workers find what it left and finish the job. No
+point is sampled and none is skipped: a first run without a kill counts them.
+
+Between a statement and the COMMIT after it there is no point of its own: killed after the last
+statement is killed before the COMMIT, and killed before the next one is killed after it. What
+this cannot see: a power cut (nothing is unsynced here) and a kill in the middle of a call's bytes,
+which is tested as a cut connection in `tests/unit/monolith/jobs/test_life.py`.
+"""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from hashlib import sha256
+from itertools import pairwise
+from typing import Any, Literal
+from uuid import UUID
+
+import pytest
+from django.db import connection
+from requests.adapters import HTTPAdapter
+
+from apps.shared.http.client import GuardedClient
+from federated_imputation.monolith.jobs.states import Status, move
+from tests.factories import NOW
+from tests.job_world import FILES, Clock, World
+from tests.michigan_server import MichiganServer
+
+Side = Literal["before", "after"]
+# Longer than any lease: whoever held the job is known to be gone.
+LATER = timedelta(hours=1)
+VICTIM = "victim"
+
+
+@pytest.fixture
+def world(transactional_db, settings, tmp_path) -> Iterator[World]:
+    settings.DATA_ROOT = str(tmp_path)
+    with MichiganServer() as server:
+        server.states = (1, 2, 4)
+        yield World(server)
+
+
+@dataclass
+class Points:
+    """Counts what the worker does, and at one point ends it."""
+
+    kill_at: int | None = None
+    side: Side = "before"
+    seen: list[str] = field(default_factory=list)
+
+    def passing(self, what: str, act: Callable[[], Any]) -> Any:
+        number = len(self.seen)
+        self.seen.append(what)
+        if number == self.kill_at and self.side == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = act()
+        if number == self.kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    def statement(
+        self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any
+    ) -> Any:
+        return self.passing(sql[:70], lambda: execute(sql, params, many, context))
+
+
+class CountedTransport(HTTPAdapter):
+    """The network, with every call counted."""
+
+    def __init__(self, points: Points) -> None:
+        super().__init__()
+        self._points = points
+
+    def send(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        call = partial(super().send, request, *args, **kwargs)
+        return self._points.passing(f"{request.method} {request.path_url[:30]}", call)
+
+
+def watch(world: World, points: Points) -> None:
+    """Count what the worker does from now on, in this process."""
+    world.client = GuardedClient(
+        allow=frozenset({world.server.target}), transport=CountedTransport(points)
+    )
+    world.watching = lambda: connection.execute_wrapper(points.statement)
+
+
+def kill_a_worker(world: World, job_id: UUID, points: Points) -> None:
+    """Fork a worker that lives the job until its point and dies there; bury it."""
+    connection.close()
+    child = os.fork()
+    if child == 0:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT set_config('application_name', %s, false)", [VICTIM])
+            watch(world, points)
+            world.finish(job_id)
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status), "The worker came through: its point was never reached."
+    assert os.WTERMSIG(status) == signal.SIGKILL
+    with connection.cursor() as cursor:  # its server process may not have noticed yet
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+            "WHERE application_name = %s",
+            [VICTIM],
+        )
+
+
+def check(world: World, job_id: UUID) -> None:
+    """What must hold for a job after any crash, once it is over."""
+    job, events = world.job(job_id), world.events(job_id)
+    messages = [event.message for event in events]
+    tag = f"fip-{job_id}"
+
+    assert job.status == "completed", messages
+    assert world.server.submissions[tag] == 1, messages
+    assert not any(name.startswith(f"{tag}-") for name in world.server.submissions)
+    external = next(found for found in world.server.jobs.values() if found.name == tag)
+    assert job.external_job_id == external.id
+
+    assert world.stored(job_id) == FILES
+    assert job.files.count() == len(FILES)
+    for file in job.files.all():
+        assert file.checksum == sha256(FILES[file.filename]).hexdigest()
+        assert file.file_size == len(FILES[file.filename])
+    assert sum(external.downloaded.values()) <= len(FILES) + 1
+
+    for before, after in pairwise(Status(event.status) for event in events[:-1]):
+        move(before, after)
+    progress = [event.progress_percentage for event in events]
+    assert progress == sorted(progress)
+    times = [event.timestamp for event in events]
+    assert times == sorted(times)
+    arrivals = ("The service accepted the job", "Found at the service")
+    assert sum(message.startswith(arrivals) for message in messages) == 1, messages
+    for name in FILES:
+        assert sum(message.startswith(f"Fetched {name} ") for message in messages) == 1, messages
+    assert messages[-1].startswith("Completed:")
+    assert job.work.lease_until is None
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("side", ["before", "after"])
+def test_job_ends_right_whenever_its_worker_is_killed(world: World, side: Side):
+    counted = Points()
+    watch(world, counted)
+    first = world.submit()
+    world.finish(first)
+    check(world, first)
+    assert len(counted.seen) > 50
+    assert sum("/api/v2/jobs/submit/" in what for what in counted.seen) == 1
+
+    for number, what in enumerate(counted.seen):
+        world.clock = Clock()
+        unwatch(world)
+        job_id = world.submit()
+        kill_a_worker(world, job_id, Points(kill_at=number, side=side))
+        world.clock = Clock(NOW + LATER)
+        world.finish(job_id)
+        try:
+            check(world, job_id)
+        except AssertionError as error:
+            error.add_note(f"Killed {side} point {number}: {what}")
+            raise
+
+
+def unwatch(world: World) -> None:
+    world.client = GuardedClient(allow=frozenset({world.server.target}))
+    world.watching = nullcontext
