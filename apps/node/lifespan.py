@@ -1,7 +1,6 @@
 """What the node's server process does besides answering requests."""
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -10,6 +9,7 @@ from django.conf import settings
 
 from apps.node import workspaces
 from apps.node.runner import Runner
+from apps.shared.asgi import keep_bodies_in
 
 __all__ = ["lifespan"]
 
@@ -26,22 +26,8 @@ async def lifespan() -> AsyncIterator[None]:
         lock_patience=timedelta(seconds=settings.NODE_LOCK_PATIENCE_SECONDS),
     )
     await asyncio.to_thread(runner.start)
-    _use_own_disk()
+    keep_bodies_in(workspaces.uploads_root())
     try:
         yield
     finally:
         await asyncio.to_thread(runner.stop)
-
-
-def _use_own_disk() -> None:
-    """Keep arriving request bodies beside the workspaces, and forget those of a killed server.
-
-    Django stores a body in the system's temporary folder, whatever its upload settings say; that
-    folder is often in memory, and a study is gigabytes.
-    """
-    folder = workspaces.uploads_root()
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in folder.iterdir():
-        if path.is_file():
-            path.unlink()
-    tempfile.tempdir = str(folder)

@@ -7,9 +7,12 @@ first of its middleware runs. Both are settled out here (ASGI specification 3.0,
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 __all__ = [
@@ -18,6 +21,7 @@ __all__ = [
     "BodyRule",
     "Lifespan",
     "Scope",
+    "keep_bodies_in",
     "with_body_rule",
     "with_lifespan",
 ]
@@ -36,11 +40,11 @@ _DRAIN_BYTES = 16 * 1024 * 1024
 
 @dataclass(frozen=True, kw_only=True)
 class BodyAllowance:
-    """How many bytes a request may send, and the answer to one that sends more."""
+    """How many bytes a request may send, and the JSON answer to one that sends more."""
 
     limit: int
     status: int
-    message: str
+    answer: Mapping[str, Any]
 
 
 BodyRule = Callable[[Scope], BodyAllowance]
@@ -104,6 +108,24 @@ def with_body_rule(application: Application, rule: BodyRule) -> Application:
     return handle
 
 
+def keep_bodies_in(folder: Path, *, forget_after: float = 0.0) -> None:
+    """Keep arriving request bodies of this process in `folder`, and forget those left there.
+
+    Django stores a body in the system's temporary folder, whatever its upload settings say; that
+    folder is often in memory, and a study is gigabytes.
+
+    Args:
+        forget_after: Seconds since the last write after which a file is a killed server's; 0 when
+            no other process uses the folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for path in folder.iterdir():
+        with suppress(FileNotFoundError):  # its own server removed it
+            if path.is_file() and path.stat().st_mtime <= time.time() - forget_after:
+                path.unlink()
+    tempfile.tempdir = str(folder)
+
+
 class _BodyTooLarge(Exception):
     pass
 
@@ -116,7 +138,7 @@ def _announced_length(scope: Scope) -> int:
 
 
 async def _refuse(allowance: BodyAllowance, receive: Receive, send: Send) -> None:
-    body = json.dumps({"message": allowance.message, "success": False}).encode()
+    body = json.dumps(dict(allowance.answer)).encode()
     await send(
         {
             "type": "http.response.start",

@@ -33,6 +33,10 @@ PASSWORD_HASHERS = [
     "apps.shared.identity.hashers.LegacyScryptPasswordHasher",
 ]
 MEDIA_ROOT = DATA_ROOT
+ASGI_LIFESPAN = "federated_imputation.monolith.files.arrivals.lifespan"
+ASGI_BODY_RULE = "federated_imputation.monolith.files.arrivals.rule"
+# The most that any service may be set to accept, and room for the other fields.
+UPLOAD_LIMIT_MB = 10_001
 
 REST_FRAMEWORK = {
     **REST_FRAMEWORK,

@@ -18,11 +18,14 @@ def rule(scope: Scope) -> BodyAllowance:
     Whether the token was revoked is seen later; here it keeps strangers from filling the disk.
     """
     if not scope["path"].startswith(_SUBMIT):
-        return BodyAllowance(limit=_SMALL, status=413, message="The request is too large.")
+        return _allowance(_SMALL, 413, "The request is too large.")
     token = dict(scope["headers"]).get(b"x-auth-token", b"").decode("latin-1")
     try:
         read_token(token, now=timezone.now())
     except TokenRejected:
-        return BodyAllowance(limit=_SMALL, status=401, message="Unauthorized")
-    limit = settings.NODE_UPLOAD_LIMIT_MB * 1024 * 1024
-    return BodyAllowance(limit=limit, status=413, message="Upload limit reached.")
+        return _allowance(_SMALL, 401, "Unauthorized")
+    return _allowance(settings.NODE_UPLOAD_LIMIT_MB * 1024 * 1024, 413, "Upload limit reached.")
+
+
+def _allowance(limit: int, status: int, message: str) -> BodyAllowance:
+    return BodyAllowance(limit=limit, status=status, answer={"message": message, "success": False})

@@ -1,0 +1,64 @@
+"""How large a request may be before anybody looks at it, and where its body lies."""
+
+import asyncio
+import os
+import tempfile
+import time
+
+import pytest
+
+from apps.shared.asgi import keep_bodies_in
+from federated_imputation.monolith.files.arrivals import lifespan, rule
+
+MEGABYTE = 1024 * 1024
+
+
+def _scope(path: str, cookie: str = "") -> dict[str, object]:
+    headers = [(b"cookie", cookie.encode())] if cookie else []
+    return {"type": "http", "path": path, "headers": headers}
+
+
+def test_an_upload_with_a_session_may_be_as_large_as_any_service_accepts():
+    allowance = rule(_scope("/api/jobs/", "theme=dark; sessionid=abc"))
+    assert allowance.limit >= 10_000 * MEGABYTE
+    assert allowance.status == 413
+
+
+@pytest.mark.parametrize(
+    ("path", "cookie"),
+    [
+        ("/api/jobs/", ""),
+        ("/api/jobs/", "theme=dark"),
+        ("/api/jobs/", "sessionid"),
+        ("/api/auth/login/", "sessionid=abc"),
+        ("/api/jobs/../auth/login/", "sessionid=abc"),
+    ],
+)
+def test_anything_else_must_be_small_and_is_told_the_limit(path, cookie):
+    allowance = rule(_scope(path, cookie))
+    assert allowance.limit == 10 * MEGABYTE
+    assert "10 MB" in allowance.answer["detail"]
+
+
+def test_bodies_lie_beside_the_uploads_and_only_old_ones_are_forgotten(settings, tmp_path):
+    settings.DATA_ROOT = str(tmp_path)
+    folder = tmp_path / "uploads" / "arriving"
+    folder.mkdir(parents=True)
+    left, arriving = folder / "left", folder / "arriving"
+    for path in (left, arriving):
+        path.write_bytes(b"x")
+    two_days_ago = time.time() - 48 * 3600
+    os.utime(left, (two_days_ago, two_days_ago))
+    before = tempfile.tempdir
+
+    async def live() -> str | None:
+        async with lifespan():
+            return tempfile.tempdir
+
+    try:
+        assert asyncio.run(live()) == str(folder)
+        assert [path.name for path in folder.iterdir()] == ["arriving"]
+        keep_bodies_in(folder)
+        assert list(folder.iterdir()) == []
+    finally:
+        tempfile.tempdir = before
