@@ -132,7 +132,7 @@ def check(world: World, job_id: UUID) -> None:
         assert file.file_size == len(FILES[file.filename])
     assert sum(external.downloaded.values()) <= len(FILES) + 1
 
-    for before, after in pairwise(Status(event.status) for event in events[:-1]):
+    for before, after in pairwise(Status(event.status) for event in events):
         move(before, after)
     progress = [event.progress_percentage for event in events]
     assert progress == sorted(progress)

@@ -61,18 +61,24 @@ def record(row: JobWork, outcome: Outcome, *, now: datetime) -> None:
     Raises:
         IllegalTransition: The job may not become that; nothing is written.
     """
-    _record_job(row.job, outcome.work, now)
+    job = row.job
+    before = job.status, job.progress_percentage
+    _record_job(job, outcome.work, now)
     _record_work(row, outcome, now)
+    after = job.status, job.progress_percentage
+    # Only the last event ends the job; what was said before it was said before the end.
+    earlier = before if outcome.work.status in FINAL else after
+    standings = [*[earlier] * (len(outcome.events) - 1), after]
     JobStatusUpdate.objects.bulk_create(
         JobStatusUpdate(
-            job=row.job,
-            status=row.job.status,
-            progress_percentage=row.job.progress_percentage,
+            job=job,
+            status=status,
+            progress_percentage=progress,
             message=event.message[:_MOST_EVENT_TEXT],
             timestamp=now,
             external_data=dict(event.facts),
         )
-        for event in outcome.events
+        for event, (status, progress) in zip(outcome.events, standings, strict=False)
     )
 
 
