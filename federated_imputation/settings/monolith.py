@@ -61,6 +61,12 @@ FIELD_ENCRYPTION_KEYS = env.required("FIELD_ENCRYPTION_KEYS").split(",")
 GUARDED_HTTP_ALLOW = env.words("GUARDED_HTTP_ALLOW")
 BACKGROUND_CHECKS = env.switch("BACKGROUND_CHECKS", default=not env.IS_DEVELOPMENT)
 
+# The tick runs each second: Celery's two lines about every task would bury all others.
+LOGGING["loggers"] = {
+    name: {"level": "WARNING"}
+    for name in ("celery.app.trace", "celery.beat", "celery.worker.strategy")
+}
+
 CELERY_BROKER_URL = REDIS_URL
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_IMPORTS = ["federated_imputation.monolith.jobs.tasks"]
