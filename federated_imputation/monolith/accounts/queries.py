@@ -12,9 +12,10 @@ from federated_imputation.monolith.accounts.models import (
     UserRole,
     UserServiceAccess,
 )
-from federated_imputation.monolith.accounts.secrets import decrypt
+from federated_imputation.monolith.accounts.secrets import Undecryptable, decrypt
 
 __all__ = [
+    "Undecryptable",
     "count_accessible_services",
     "find_profile",
     "find_role",

@@ -4,28 +4,24 @@ What people change about the work of a job raises its fence, so that a worker th
 at that moment writes nothing more about it.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
-from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 
 from apps.shared.api.origin import Origin
 from federated_imputation.monolith.accounts import operations as accounts
 from federated_imputation.monolith.accounts import queries as account_queries
 from federated_imputation.monolith.accounts.models import ServiceCredential
-from federated_imputation.monolith.files import formats, storage
 from federated_imputation.monolith.files import operations as files
+from federated_imputation.monolith.files import storage
 from federated_imputation.monolith.jobs import decisions, dispatch
-from federated_imputation.monolith.jobs.clients import is_supported
+from federated_imputation.monolith.jobs.checks import InvalidJob, NewJob, checked
 from federated_imputation.monolith.jobs.decisions import Event, Outcome, Phase, Work
 from federated_imputation.monolith.jobs.history import lock, record, work_of
 from federated_imputation.monolith.jobs.models import ImputationJob, JobStatusUpdate, JobWork
 from federated_imputation.monolith.jobs.states import FINAL, RETRYABLE, Status
-from federated_imputation.monolith.registry import queries as registry
-from federated_imputation.monolith.registry.models import ImputationService, ReferencePanel
 
 __all__ = [
     "InvalidJob",
@@ -39,45 +35,9 @@ __all__ = [
     "reveal_password",
 ]
 
-_MEGABYTE: Final = 1024 * 1024
-_BUILDS: Final = {
-    "hg19": "hg19",
-    "grch37": "hg19",
-    "b37": "hg19",
-    "37": "hg19",
-    "hg38": "hg38",
-    "grch38": "hg38",
-    "b38": "hg38",
-    "38": "hg38",
-}
-
-
-class InvalidJob(Exception):
-    """Raised with what is wrong, by field: `{"build": ["…"]}`."""
-
-    def __init__(self, errors: dict[str, list[str]]) -> None:
-        super().__init__("The job cannot be submitted as it is.")
-        self.errors = errors
-
 
 class NotAllowedNow(Exception):
     """Raised with a sentence that says why the job's state does not allow it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class NewJob:
-    """What a user asks for; `user_token` is theirs at the service, '' for the stored one."""
-
-    name: str
-    service: int
-    reference_panel: int
-    input_file: "UploadedFile[bytes]"
-    description: str = ""
-    input_format: str = "vcf"
-    build: str = "hg38"
-    phasing: bool = False
-    population: str = ""
-    user_token: str = field(default="", repr=False)
 
 
 def create_job(*, user_id: int, new: NewJob, origin: Origin, now: datetime) -> ImputationJob:
@@ -88,7 +48,7 @@ def create_job(*, user_id: int, new: NewJob, origin: Origin, now: datetime) -> I
     Raises:
         InvalidJob: Something does not fit; nothing was stored.
     """
-    service, panel, build = _checked(new, user_id=user_id, now=now)
+    service, panel, build = checked(new, user_id=user_id, now=now)
     upload = storage.store_upload(new.input_file.chunks(), name=new.input_file.name or "")
     with transaction.atomic():
         job = ImputationJob.objects.create(
@@ -241,91 +201,6 @@ def reveal_password(
             details={"what": "result_password"},
         )
     return password
-
-
-def _checked(
-    new: NewJob, *, user_id: int, now: datetime
-) -> tuple[ImputationService, ReferencePanel, str]:
-    """The service, the panel and the build that `new` names.
-
-    Raises:
-        InvalidJob: With everything that is wrong, not only the first thing.
-    """
-    errors: dict[str, list[str]] = {}
-    service = panel = None
-    try:
-        service = registry.get_service(service_id=new.service)
-        panel = registry.get_panel(panel_id=new.reference_panel)
-    except registry.UnknownService:
-        errors["service"] = [f'Invalid pk "{new.service}" - object does not exist.']
-    except registry.UnknownPanel:
-        message = f'Invalid pk "{new.reference_panel}" - object does not exist.'
-        errors["reference_panel"] = [message]
-    if service is not None:
-        _check_service(service, new, user_id=user_id, now=now, errors=errors)
-        _check_upload(service, new.input_file, errors)
-    if panel is not None:
-        _check_panel(panel, new, errors)
-    build = _BUILDS.get(new.build.lower(), "")
-    if not build:
-        errors["build"] = [f'"{new.build}" is not a known build; use hg19 or hg38.']
-    if errors or service is None or panel is None:
-        raise InvalidJob(errors)
-    return service, panel, build
-
-
-def _check_service(
-    service: ImputationService,
-    new: NewJob,
-    *,
-    user_id: int,
-    now: datetime,
-    errors: dict[str, list[str]],
-) -> None:
-    if not service.is_active:
-        errors["service"] = ["This service is not active."]
-    elif not is_supported(service):
-        errors["service"] = [
-            f"The API of this service ({service.api_type}) is not supported; no job can be sent."
-        ]
-    elif service.api_key_required and not new.user_token:
-        stored = account_queries.reveal_credential(service_id=service.pk, user_id=user_id, now=now)
-        if stored is None:
-            errors["user_token"] = ["This service needs your API token, and none is stored."]
-
-
-def _check_panel(panel: ReferencePanel, new: NewJob, errors: dict[str, list[str]]) -> None:
-    if panel.service_id != new.service:
-        errors["reference_panel"] = ["This panel does not belong to the service."]
-    elif not panel.is_active:
-        errors["reference_panel"] = ["This panel is not active."]
-    known = panel.populations or []
-    if new.population and known and new.population.lower() not in map(str.lower, known):
-        choices = ", ".join(known)
-        errors["population"] = [f'"{new.population}" is none of: {choices}.']
-
-
-def _check_upload(
-    service: ImputationService, upload: "UploadedFile[bytes]", errors: dict[str, list[str]]
-) -> None:
-    name = upload.name or ""
-    extension = formats.extension_of(name)
-    if extension is None:
-        choices = ", ".join(formats.EXTENSIONS)
-        errors["input_file"] = [f"Unsupported file format; use one of: {choices}."]
-        return
-    if is_supported(service) and extension != ".vcf.gz":
-        errors["input_file"] = [f"This service reads .vcf.gz files only, not {extension}."]
-        return
-    if (upload.size or 0) > service.max_file_size_mb * _MEGABYTE:
-        most = service.max_file_size_mb
-        errors["input_file"] = [f"The file is larger than the {most} MB that the service takes."]
-        return
-    upload.seek(0)
-    problem = formats.problem_with(name, upload.read(formats.HEAD_BYTES))
-    upload.seek(0)
-    if problem is not None:
-        errors["input_file"] = [problem]
 
 
 def _locked(job_id: UUID, *, now: datetime) -> JobWork:
