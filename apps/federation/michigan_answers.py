@@ -61,6 +61,8 @@ _STEPS: Final = {
 _LINES: Final = (("compression", 85, 95), ("imputation", 45, 85), ("phasing", 15, 45))
 _COUNT: Final = re.compile(r"\(\s*(\d{1,9})\s*/\s*(\d{1,9})\s*\)")
 _CANCELLED: Final = re.compile(r"\bcancel", re.IGNORECASE)
+# JSON can hold NUL and halves of characters, a PostgreSQL text cannot.
+_UNSTORABLE: Final = re.compile(r"[\0\ud800-\udfff]")
 
 
 def maintenance(answer: Any) -> tuple[bool, str]:
@@ -202,6 +204,7 @@ def _file(file: dict[str, Any], *, output: str) -> ExternalFile:
     path = PurePosixPath(name)
     if (
         not name
+        or name != file["name"]
         or path.is_absolute()
         or ".." in path.parts
         or str(path) != name
@@ -244,8 +247,8 @@ def _value(value: Any) -> dict[str, Any]:
 
 def _key(value: dict[str, Any]) -> str:
     key = value.get("key")
-    if not isinstance(key, str) or not key:
-        raise Malformed("The application offers a value without a key.")
+    if not isinstance(key, str) or not key or _UNSTORABLE.search(key):
+        raise Malformed("The application offers a value without a usable key.")
     return key
 
 
@@ -283,4 +286,4 @@ def _list(value: dict[str, Any], key: str, *, required: bool = False) -> list[An
 
 def _text(value: dict[str, Any], key: str) -> str:
     found = value.get(key)
-    return found if isinstance(found, str) else ""
+    return _UNSTORABLE.sub("", found) if isinstance(found, str) else ""
