@@ -48,12 +48,7 @@ def locate(file: ResultFile) -> Path:
     Raises:
         FileGone: Nowhere: they expired, were never fetched (legacy rows) or were deleted.
     """
-    if not file.is_available or not file.file_path:
-        raise FileGone(file.pk)
-    try:
-        path = storage.absolute(file.file_path)
-    except ValueError:
-        raise FileGone(file.pk) from None
-    if not path.is_file():
+    path = storage.find(file.file_path) if file.is_available else None
+    if path is None:
         raise FileGone(file.pk)
     return path

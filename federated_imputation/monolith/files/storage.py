@@ -22,6 +22,7 @@ __all__ = [
     "StoredUpload",
     "absolute",
     "digest",
+    "find",
     "fsync_folder",
     "make_folder",
     "remove",
@@ -69,6 +70,15 @@ def absolute(path: str) -> Path:
     if not full.is_relative_to(root):
         raise ValueError("A stored path leads out of the data folder.")
     return full
+
+
+def find(path: str) -> Path | None:
+    """The file of a row; `None` when it is not here, or was never ours to keep."""
+    try:
+        full = absolute(path)
+    except ValueError:
+        return None
+    return full if full.is_file() else None
 
 
 def store_upload(blocks: Iterable[bytes], *, name: str) -> StoredUpload:
@@ -134,11 +144,15 @@ def digest(path: Path) -> tuple[int, str]:
 
 
 def remove(paths: Iterable[str]) -> None:
-    """Delete files that no row names any more, and the folders that they leave empty."""
+    """Delete files that no row names any more, and the folders that they leave empty.
+
+    A path that leads out of `DATA_ROOT` was the earlier system's; what lies there stays.
+    """
     for path in paths:
-        full = absolute(path)
-        full.unlink(missing_ok=True)
-        _remove_empty_folders(full.parent)
+        full = find(path)
+        if full is not None:
+            full.unlink(missing_ok=True)
+            _remove_empty_folders(full.parent)
 
 
 def swept(folder: PurePosixPath, *, is_known: Callable[[str], bool], now: datetime) -> list[str]:

@@ -308,10 +308,11 @@ class _Step:
         Raises:
             Rejected: It is not here (any more).
         """
-        path = str(self._job.input_file)
-        if not path or not storage.absolute(path).is_file():
+        name = str(self._job.input_file)
+        path = storage.find(name)
+        if path is None:
             raise Rejected("The uploaded file is no longer here.", status=410)
-        return InputFile(path=storage.absolute(path), name=storage.upload_name(path))
+        return InputFile(path=path, name=storage.upload_name(name))
 
     def _wish(self) -> Wish:
         return Wish(
