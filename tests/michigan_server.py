@@ -483,6 +483,8 @@ class _Handler(BaseHTTPRequestHandler):
         while length > 0 and (block := self.rfile.read(min(_BLOCK, length))):
             body.write(block)
             length -= len(block)
+        if length > 0:
+            raise ConnectionAbortedError  # half a body makes no job, here as at the real server
         body.seek(0)
 
     def _send(

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
-from requests_toolbelt import MultipartEncoder
+from requests_toolbelt import MultipartEncoder, MultipartEncoderMonitor
 
 from apps.federation import michigan_answers as answers
 from apps.federation.downloads import fetch
@@ -108,8 +108,10 @@ class Michigan:
         schema = self._get(f"/api/v2/server/apps/{quote(self._application, safe='@')}")
         return answers.discovery(schema, application=self._application)
 
-    def submit(self, submission: Submission) -> str:
-        """Upload the files and create a job; return its external id.
+    def submit(
+        self, submission: Submission, *, progress: Callable[[int], None] | None = None
+    ) -> str:
+        """As `ImputationService.submit`.
 
         Raises:
             ValueError: Before anything is sent: the tag, the password or a file name has
@@ -124,7 +126,9 @@ class Michigan:
                 )
                 for file in submission.files
             ]
-            body = MultipartEncoder(fields)
+            body = MultipartEncoderMonitor(
+                MultipartEncoder(fields), lambda sent: progress and progress(sent.bytes_read)
+            )
             try:
                 answer = self._client.call(
                     "POST",

@@ -237,8 +237,14 @@ class ImputationService(Protocol):
     def discover(self) -> Discovery:
         """What it offers now."""
 
-    def submit(self, submission: Submission) -> str:
-        """Upload the files and create a job; return its external id. Never repeats by itself."""
+    def submit(
+        self, submission: Submission, *, progress: Callable[[int], None] | None = None
+    ) -> str:
+        """Upload the files and create a job; return its external id. Never repeats by itself.
+
+        `progress` is called with the bytes so far before each block is sent; what it raises ends
+        the upload and rises.
+        """
 
     def find(self, tag: str) -> ExternalJob | None:
         """The newest job of this user that was submitted under `tag`, or None."""
@@ -263,7 +269,7 @@ class ImputationService(Protocol):
         """Fetch `file` with exactly one GET into `target`, which appears only when it is whole.
 
         A zip is opened with `password` and every member is checked by CRC. `progress` is called
-        with the bytes so far.
+        with the bytes so far; what it raises ends the download and rises.
         """
 
 

@@ -3,7 +3,8 @@
 A worker takes a due row for `LEASE` and a beat of its own renews that while a long call (an
 upload, a download) is under way. A worker that dies stops beating, the lease expires, and the row
 is taken again under a higher fence. A worker that was only slow finds its fence outdated and
-writes nothing.
+writes nothing; and since a fence cannot hold back bytes on their way to a service, it stops
+sending, too, as soon as its lease may have run out (`Hold.check`).
 """
 
 import logging
@@ -15,12 +16,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db import DatabaseError, connection, transaction
+from django.db import Error, connection, transaction
 from django.db.models import Q
 
 from federated_imputation.monolith.jobs.models import JobWork
 
-__all__ = ["LEASE", "Claim", "LeaseLost", "claim", "due", "held"]
+__all__ = ["LEASE", "Claim", "Hold", "LeaseLost", "claim", "due", "held"]
 
 logger = logging.getLogger(__name__)
 LEASE: Final = timedelta(seconds=30)
@@ -33,10 +34,15 @@ class LeaseLost(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """The right to write about a job until a later claim has a higher `fence`."""
+    """The right to write about a job until a later claim has a higher `fence`.
+
+    Attributes:
+        until: When the lease ends, unless it is renewed.
+    """
 
     job_id: uuid.UUID
     fence: int
+    until: datetime
 
 
 def due(now: datetime) -> Q:
@@ -56,38 +62,68 @@ def claim(job_id: uuid.UUID, *, now: datetime) -> Claim | None:
     row.lease_until = now + LEASE
     row.dispatched_until = None
     row.save(update_fields=["fence", "lease_until", "dispatched_until"])
-    return Claim(job_id=job_id, fence=row.fence)
+    return Claim(job_id=job_id, fence=row.fence, until=row.lease_until)
+
+
+class Hold:
+    """A lease that is being renewed; safe to share between threads."""
+
+    def __init__(self, claim: Claim, *, clock: Callable[[], datetime]) -> None:
+        self._claim = claim
+        self._clock = clock
+        self._until = claim.until
+
+    def check(self) -> None:
+        """Nothing, while nobody else can have the job.
+
+        Raises:
+            LeaseLost: The lease was not renewed in time, for whatever reason.
+        """
+        if self._clock() >= self._until:
+            raise LeaseLost
+
+    def renew(self) -> bool:
+        """Renew the lease; false when there is nothing (any more) to renew.
+
+        Raises:
+            django.db.Error: The database is away; the lease runs on.
+        """
+        until = self._clock() + LEASE
+        renewed = JobWork.objects.filter(
+            job_id=self._claim.job_id,
+            fence=self._claim.fence,
+            lease_until__isnull=False,
+        ).update(lease_until=until)
+        self._until = until if renewed else self._clock()
+        return bool(renewed)
 
 
 @contextmanager
 def held(
     claim: Claim, *, clock: Callable[[], datetime], every: float = _BEAT_SECONDS
-) -> Iterator[None]:
+) -> Iterator[Hold]:
     """Renew the lease of `claim` every `every` seconds from a thread until the block ends."""
+    hold = Hold(claim, clock=clock)
     stop = threading.Event()
     beat = threading.Thread(
-        target=_beat, args=(claim, clock, every, stop), name="lease", daemon=True
+        target=_beat, args=(hold, claim.job_id, every, stop), name="lease", daemon=True
     )
     beat.start()
     try:
-        yield
+        yield hold
     finally:
         stop.set()
         beat.join()
 
 
-def _beat(claim: Claim, clock: Callable[[], datetime], every: float, stop: threading.Event) -> None:
+def _beat(hold: Hold, job_id: uuid.UUID, every: float, stop: threading.Event) -> None:
     try:
         while not stop.wait(every):
             try:
-                renewed = JobWork.objects.filter(
-                    job_id=claim.job_id, fence=claim.fence, lease_until__isnull=False
-                ).update(lease_until=clock() + LEASE)
-            except DatabaseError:
-                logger.warning("The lease of job %s could not be renewed.", claim.job_id)
+                if not hold.renew():
+                    return
+            except Error:
+                logger.warning("The lease of job %s could not be renewed.", job_id)
                 connection.close()
-                continue
-            if not renewed:
-                return
     finally:
         connection.close()

@@ -42,7 +42,15 @@ from federated_imputation.monolith.jobs import decisions, submission
 from federated_imputation.monolith.jobs.clients import Connect, connect
 from federated_imputation.monolith.jobs.decisions import Action, Outcome, Work
 from federated_imputation.monolith.jobs.history import lock, record, work_of
-from federated_imputation.monolith.jobs.lease import LEASE, Claim, LeaseLost, claim, due, held
+from federated_imputation.monolith.jobs.lease import (
+    LEASE,
+    Claim,
+    Hold,
+    LeaseLost,
+    claim,
+    due,
+    held,
+)
 from federated_imputation.monolith.jobs.models import JobWork
 from federated_imputation.monolith.jobs.submission import Wish
 
@@ -94,10 +102,9 @@ def advance(
     claimed = claim(job_id, now=clock())
     if claimed is None:
         return False
-    step = _Step(claimed, clock=clock, connect=connect, jitter=jitter)
-    with held(claimed, clock=clock):
+    with held(claimed, clock=clock) as hold:
         try:
-            return step.run()
+            return _Step(claimed, hold=hold, clock=clock, connect=connect, jitter=jitter).run()
         except LeaseLost:
             logger.warning("Another worker took over job %s; this step is dropped.", job_id)
             return False
@@ -107,9 +114,16 @@ class _Step:
     """The step of one worker under one claim."""
 
     def __init__(
-        self, claimed: Claim, *, clock: Clock, connect: Connect, jitter: Callable[[], float]
+        self,
+        claimed: Claim,
+        *,
+        hold: Hold,
+        clock: Clock,
+        connect: Connect,
+        jitter: Callable[[], float],
     ) -> None:
         self._claim = claimed
+        self._hold = hold
         self._clock = clock
         self._connect = connect
         self._jitter = jitter
@@ -176,7 +190,7 @@ class _Step:
     def _send(self, ready: Submission) -> Outcome:
         try:
             with _misfits_refused():
-                external_id = self._at_service().submit(ready)
+                external_id = self._at_service().submit(ready, progress=self._go_on)
         except FederationError as error:
             return self._failed(decisions.submission_failed, error)
         return decisions.submitted(self._work, external_id)
@@ -186,7 +200,8 @@ class _Step:
             found = self._at_service().find(self._tag)
         except FederationError as error:
             return self._failed(decisions.search_failed, error)
-        return decisions.searched(self._work, found, now=self._clock())
+        size = self._job.input_file_size or 0
+        return decisions.searched(self._work, found, size=size, now=self._clock())
 
     def _ask_cancel(self) -> Outcome:
         try:
@@ -257,7 +272,7 @@ class _Step:
         storage.make_folder(target.parent)
         beside = target.with_name(f"{target.name}.{self._claim.fence}")
         password = accounts.reveal_result_password(job_id=self._job.pk)
-        return self._at_service().download(file, beside, password=password)
+        return self._at_service().download(file, beside, password=password, progress=self._go_on)
 
     def _store(self, outcome: Outcome, also: Also) -> bool:
         """Write what follows, if this worker still holds the job; renew or end the lease.
@@ -279,6 +294,9 @@ class _Step:
     def _failed(self, decide: Callable[..., Outcome], error: FederationError) -> Outcome:
         outcome: Outcome = decide(self._work, error, now=self._clock(), jitter=self._jitter())
         return outcome
+
+    def _go_on(self, _bytes: int) -> None:
+        self._hold.check()
 
     def _at_service(self) -> ImputationService:
         """The adapter with the token that is best now.

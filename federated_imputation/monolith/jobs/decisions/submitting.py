@@ -3,12 +3,19 @@
 The intent is committed before the call, under a tag that the service keeps. Only an error that
 proves that nothing was received (no connection, a refusal in the service's own words) leads back
 to sending. After anything else, and after a crash, the service's own list is searched for the
-tag: at once, then ever later, until either the job is found or the longest time has passed that a
-service can still be busy accepting an upload. The user sees that it is uncertain, and never two
-jobs.
+tag: at once, then ever later, until either the job is found or the service has answered for so
+long (`grace`) without it that it cannot have it. The user sees that it is uncertain, and never
+two jobs.
 
-What this cannot see: a process that is frozen between its last look at its lease and the first
-byte of the upload for longer than `GRACE`, and then goes on, would send a second copy.
+Why minutes are enough. A service makes a job only of a whole body. A worker that dies takes its
+connection with it, and one that loses its lease stops sending, so a body that is not whole then
+never will be; what the system still holds of it is delivered or dropped within about a minute.
+What is left is a service that has the whole body and is still storing it, which takes the longer
+the larger it is. A service too busy to store is too busy to answer, and a search that fails
+begins the grace anew.
+
+What this cannot see: a worker that is frozen between its last look at its lease and the last
+block of a body of which the rest is sent already, for longer than the lease and the grace.
 """
 
 from dataclasses import replace
@@ -39,12 +46,21 @@ from federated_imputation.monolith.jobs.decisions.work import (
 from federated_imputation.monolith.jobs.pace import search_seconds
 from federated_imputation.monolith.jobs.states import Status
 
-__all__ = ["intended", "search_failed", "searched", "submission_failed", "submitted"]
+__all__ = ["grace", "intended", "search_failed", "searched", "submission_failed", "submitted"]
 
-# The longest that a service may take to show a job whose upload it has received.
-GRACE: Final = timedelta(minutes=10)
+LEAST_GRACE: Final = timedelta(minutes=2)
+# A service that copies uploads to a slow object store, in bytes a second.
+SLOWEST_STORE: Final = 8 * 2**20
 UNREACHABLE_FOR: Final = timedelta(hours=24)
 UNANSWERED_FOR: Final = timedelta(days=7)
+
+
+def grace(size: int) -> timedelta:
+    """The longest that a service that answers may not show a job of which it has all `size` bytes.
+
+    Two minutes for a small study, some twelve for the largest that services take (5 GB).
+    """
+    return LEAST_GRACE + timedelta(seconds=size / SLOWEST_STORE)
 
 
 def intended(work: Work, submission: Submission) -> Outcome:
@@ -97,8 +113,8 @@ def submission_failed(
     return backed_off(not_sent, words, now=now, jitter=jitter, retry_after=retry_after)
 
 
-def searched(work: Work, found: ExternalJob | None, *, now: datetime) -> Outcome:
-    """The service's list was searched for the tag of this attempt."""
+def searched(work: Work, found: ExternalJob | None, *, size: int, now: datetime) -> Outcome:
+    """The service's list was searched for the tag of this attempt, an upload of `size` bytes."""
     if found is not None:
         arrived = submitted(work, found.id)
         event = Event(
@@ -106,10 +122,11 @@ def searched(work: Work, found: ExternalJob | None, *, now: datetime) -> Outcome
             facts={"attempt": work.attempt, "external_id": found.id},
         )
         return replace(arrived, events=(event,), wait=0.0)
-    if work.uncertain_since is None:
+    if not work.searches:
         return _uncertain(work, "the worker stopped while it was sending", now=now)
-    if now - work.uncertain_since < GRACE:
-        again = replace(work, searches=work.searches + 1)
+    since = work.uncertain_since or now
+    if now - since < grace(size):
+        again = replace(work, uncertain_since=since, searches=work.searches + 1)
         return Outcome(work=again, wait=search_seconds(again.searches))
     if work.cancel_requested:
         return ended(work, Status.CANCELLED, "Cancelled: the service never received it.")
@@ -125,7 +142,7 @@ def searched(work: Work, found: ExternalJob | None, *, now: datetime) -> Outcome
 
 
 def search_failed(work: Work, error: FederationError, *, now: datetime, jitter: float) -> Outcome:
-    """Nobody knows yet; what is not known is not sent again."""
+    """Nobody knows yet; what is not known is not sent again, and the grace begins anew."""
     if failing_for(work, now) >= UNANSWERED_FOR:
         reason = f"Whether the service received the job could not be found out: {error}"
         return failed(work, reason, facts={"uncertain": True})
@@ -133,7 +150,7 @@ def search_failed(work: Work, error: FederationError, *, now: datetime, jitter: 
     if isinstance(error, NotAuthenticated):
         words += " A valid token is needed to find out."
     return backed_off(
-        replace(work, uncertain_since=work.uncertain_since or now),
+        replace(work, uncertain_since=None, searches=1),
         words,
         now=now,
         jitter=jitter,

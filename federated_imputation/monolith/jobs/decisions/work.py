@@ -102,8 +102,9 @@ class Work:
         response: The service's last answer without secrets, as shown to the user.
         failure: Why the job fails once its files are here; '' while it does not.
         failures: Failed calls in a row since `failing_since`; `last_error` is the last one's text.
-        uncertain_since: When it became known that nobody knows whether the submission arrived.
-        searches: How often it was searched for since.
+        uncertain_since: Since when nobody knows whether the submission arrived, while the service
+            answers; `None` again after a search that failed.
+        searches: How often it was searched for since; 0 before the first time.
         restarts: How often the service was asked to take the job up again.
         quiet_polls: Looks in a row that brought nothing new.
         cuts: Failed downloads in a row of the file that is fetched now.

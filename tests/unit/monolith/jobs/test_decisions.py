@@ -164,34 +164,35 @@ def test_busy_service_is_waited_for_without_a_bound():
 
 def test_search_decides_only_after_the_grace():
     uncertain = replace(SUBMITTING, uncertain_since=NOW, searches=1)
-    in_time = NOW + timedelta(minutes=9, seconds=59)
-    late = NOW + timedelta(minutes=10)
+    in_time = NOW + timedelta(minutes=1, seconds=59)
+    late = NOW + timedelta(minutes=2)
 
-    assert decisions.searched(uncertain, None, now=in_time).work.phase is Phase.SUBMITTING
-    assert decisions.searched(uncertain, None, now=late).work.phase is Phase.SUBMIT
+    assert decisions.searched(uncertain, None, size=0, now=in_time).work.phase is Phase.SUBMITTING
+    assert decisions.searched(uncertain, None, size=0, now=late).work.phase is Phase.SUBMIT
 
 
 def test_grace_begins_with_the_first_search_after_a_crash():
-    outcome = decisions.searched(SUBMITTING, None, now=NOW)
+    outcome = decisions.searched(SUBMITTING, None, size=0, now=NOW)
 
     assert outcome.work.uncertain_since == NOW
     assert "uncertain" in outcome.events[0].message
 
 
 def test_cancelled_submission_that_never_arrived_is_cancelled_after_the_grace():
-    wanted_gone = replace(SUBMITTING, uncertain_since=NOW, cancel_requested=True)
+    wanted_gone = replace(SUBMITTING, uncertain_since=NOW, searches=1, cancel_requested=True)
 
-    outcome = decisions.searched(wanted_gone, None, now=NOW + timedelta(minutes=10))
+    outcome = decisions.searched(wanted_gone, None, size=0, now=NOW + timedelta(minutes=2))
 
     assert outcome.work.status is Status.CANCELLED
 
 
 def test_submissions_that_never_arrive_end_after_a_day():
     hopeless = failing_since(
-        replace(SUBMITTING, uncertain_since=NOW - timedelta(minutes=10)), timedelta(days=1)
+        replace(SUBMITTING, uncertain_since=NOW - timedelta(minutes=2), searches=9),
+        timedelta(days=1),
     )
 
-    outcome = decisions.searched(hopeless, None, now=NOW)
+    outcome = decisions.searched(hopeless, None, size=0, now=NOW)
 
     assert outcome.work.status is Status.FAILED
 

@@ -96,7 +96,10 @@ def test_nothing_secret_is_in_what_the_user_sees(world: World):
 @pytest.mark.parametrize(
     "busy",
     [
-        Reply(503, {"message": "This functionality is under maintenance.", "success": False}),
+        Reply(
+            503,
+            {"message": "This functionality is under maintenance.", "success": False},
+        ),
         Reply(429, {"message": "Slow down.", "success": False}, {"Retry-After": "90"}),
     ],
 )
@@ -201,8 +204,8 @@ def test_upload_that_was_cut_is_sent_again_only_after_the_grace(world: World):
     assert world.server.count("submit") == 2
     sent = [event.timestamp for event in world.events(job_id) if "tag" in event.external_data]
     assert sent[0] == begun
-    assert sent[1] - sent[0] >= timedelta(minutes=10)
-    assert world.server.count("list") >= 10
+    assert sent[1] - sent[0] >= timedelta(minutes=2)
+    assert world.server.count("list") >= 6
 
 
 def test_submission_that_shows_up_late_is_found(world: World):
@@ -210,7 +213,7 @@ def test_submission_that_shows_up_late_is_found(world: World):
     job_id = world.submit()
     world.step()
     for _ in range(3):
-        world.clock.move(timedelta(seconds=61))
+        world.clock.move(timedelta(seconds=31))
         world.step()
     late = world.server.add_job(f"fip-{job_id}", 1, 2, 4)
 
@@ -218,7 +221,9 @@ def test_submission_that_shows_up_late_is_found(world: World):
     assert world.server.count("submit") == 1
 
 
-def test_uncertain_submission_is_not_repeated_while_the_service_does_not_tell(world: World):
+def test_uncertain_submission_is_not_repeated_while_the_service_does_not_tell(
+    world: World,
+):
     world.server.next("submit", Silence())
     down = Reply(503, {"message": "Down.", "success": False})
     world.server.next("list", *[down] * 30)
@@ -353,7 +358,9 @@ def test_every_cut_of_one_file_is_shown(world: World):
     assert [cut.external_data["downloads_left"] for cut in cuts] == [9, 8]
 
 
-def test_file_that_keeps_breaking_fails_the_job_and_leaves_downloads_to_the_user(world: World):
+def test_file_that_keeps_breaking_fails_the_job_and_leaves_downloads_to_the_user(
+    world: World,
+):
     world.server.next("download", *[CutAnswer(after=20)] * 5)
 
     job = world.finish(world.submit())
@@ -443,7 +450,10 @@ def test_job_of_the_earlier_system_at_a_service_is_followed(world: World):
     old = world.server.add_job("study", 2, 4)
     job = world.job(job_id)
     job.status, job.external_job_id = "running", old.id
-    job.service_response = {"id": old.id, "steps": [{"name": "Summary", "logMessages": []}]}
+    job.service_response = {
+        "id": old.id,
+        "steps": [{"name": "Summary", "logMessages": []}],
+    }
     job.save()
     JobWork.objects.filter(job=job).update(phase="follow")
 
