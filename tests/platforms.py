@@ -3,11 +3,13 @@
 import os
 import random
 import secrets
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from federated_imputation.platform.environment import inherited_variables
@@ -50,7 +52,13 @@ class OwnPlatform:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            # A test run in the background of a shell ignores Ctrl-C, and its children would too.
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
         )
+
+    def hold(self, step: str) -> None:
+        """Let the nodes wait at `step` of every job, a minute at most, until the next `up`."""
+        OwnPlatform(environment={**self.environment, "NODE_HOLD": step}).up()
 
     def up(self) -> None:
         """Start what is not running.

@@ -113,12 +113,14 @@ def test_demo_downloads_what_the_platform_stores(
 def test_demo_leaves_its_jobs_to_the_platform_when_it_is_interrupted(
     platform: OwnPlatform,
 ) -> None:
+    platform.hold("imputation")
     with platform.start("demo") as demo:
         assert demo.stdout is not None
         jobs = {line.split(":")[0] for line in (_line_about_a_job(demo.stdout) for _ in range(2))}
         demo.send_signal(signal.SIGINT)
         rest = demo.stdout.read()
         status = demo.wait(timeout=60)
+    platform.up()
 
     assert status == 130
     assert "goes on with what it was sent" in rest

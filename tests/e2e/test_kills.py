@@ -48,11 +48,6 @@ def _deployments(platform: OwnPlatform) -> list[dict[str, Any]]:
     return rows
 
 
-def _hold(platform: OwnPlatform, step: str) -> None:
-    holding = OwnPlatform(environment={**platform.environment, "NODE_HOLD": step})
-    holding.up()
-
-
 def _kill(platform: OwnPlatform, process: str) -> None:
     record = read_record(_state(platform))
     assert record is not None
@@ -107,7 +102,7 @@ def test_a_job_ends_right_and_is_submitted_once_when_a_process_is_killed(
 ) -> None:
     panel = api.find_panel(service_url=_node(platform)["url"], key="apps@kit-afr@1.0.0")
     assert panel is not None
-    _hold(platform, step)
+    platform.hold(step)
     job_id = api.submit(
         name=f"killed {process}",
         panel=panel,
