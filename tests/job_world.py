@@ -114,6 +114,13 @@ class World:
             self.step()
         raise AssertionError(f"The job is not over: {self.messages(job_id)[-5:]}")
 
+    def go_on(self, job_id: UUID, connect: Callable[..., Any] | None = None) -> None:
+        """Move the clock to the job's next step and do it."""
+        due_at = JobWork.objects.get(job_id=job_id).next_poll_at
+        assert due_at is not None, self.messages(job_id)
+        self.clock.now = max(self.clock.now, due_at)
+        self.step(connect)
+
     def cancel(self, job_id: UUID) -> None:
         operations.cancel_job(job_id, user_id=self.user.pk, origin=ORIGIN, now=self.clock())
 

@@ -122,7 +122,10 @@ def cancel_job(job_id: UUID, *, user_id: int, origin: Origin, now: datetime) -> 
         row.fence += 1
         row.lease_until = None
     else:
-        asked = Event(message="Cancellation requested.", facts={"user_id": user_id})
+        words = "Cancellation requested."
+        if work.phase is Phase.FETCH:
+            words += " The service is done with the job already; only its files are fetched."
+        asked = Event(message=words, facts={"user_id": user_id})
         events = () if work.cancel_requested else (asked,)
         outcome = Outcome(work=replace(work, cancel_requested=True), events=events)
     row.cancel_requested_at = row.cancel_requested_at or now

@@ -7,6 +7,7 @@ __all__ = ["back_off_seconds", "poll_seconds", "search_seconds"]
 LONGEST_POLL: Final = 30.0
 LONGEST_SEARCH: Final = 60.0
 LONGEST_BACK_OFF: Final = 600.0
+LONGEST_RETRY_AFTER: Final = 3600.0  # a slip in a header must not put a job to sleep for days
 _GROWTH: Final = 1.5
 _EXPONENT_CAP: Final = 32  # keeps the powers finite for however many failures
 
@@ -25,7 +26,8 @@ def back_off_seconds(failures: int, *, jitter: float, retry_after: float | None 
     """Seconds to wait after the `failures`-th failure in a row.
 
     Doubles from 2 s to 10 min; `jitter` in [0, 1) takes away up to half of it, so that many jobs
-    do not come back together. Never earlier than the service's own `retry_after`.
+    do not come back together. Never earlier than the service's own `retry_after`, of which at most
+    an hour counts.
     """
     longest = min(LONGEST_BACK_OFF, 2.0 ** min(failures, _EXPONENT_CAP))
-    return max(longest * (1 - jitter / 2), retry_after or 0.0)
+    return max(longest * (1 - jitter / 2), min(retry_after or 0.0, LONGEST_RETRY_AFTER))

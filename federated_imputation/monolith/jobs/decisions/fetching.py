@@ -34,7 +34,8 @@ __all__ = ["fetch_failed", "fetched", "finished", "next_file"]
 MOST_CUTS: Final = 5
 MOST_OTHER_FAILURES: Final = 2
 UNANSWERED_FOR: Final = timedelta(days=7)
-PARTIAL_UNANSWERED_FOR: Final = timedelta(minutes=10)
+# Nobody waits for the files of a job that failed, or that its owner wants to end.
+UNWANTED_UNANSWERED_FOR: Final = timedelta(minutes=10)
 
 
 def next_file(work: Work, external: ExternalJob, *, stored: Collection[str]) -> ExternalFile | None:
@@ -82,11 +83,11 @@ def fetch_failed(
     facts = {"file": file.name, "downloads_used": used, "downloads_left": _left(file, used=used)}
     cuts = work.cuts + isinstance(error, DownloadFailed)
     most_cuts = MOST_CUTS if isinstance(error, DownloadCut) else MOST_OTHER_FAILURES
-    waited = failing_for(work, now)
+    unwanted = bool(work.failure) or work.cancel_requested
     given_up = (
         isinstance(error, DownloadsExhausted | NotFound)
         or (isinstance(error, DownloadFailed) and cuts >= most_cuts)
-        or waited >= (PARTIAL_UNANSWERED_FOR if work.failure else UNANSWERED_FOR)
+        or failing_for(work, now) >= (UNWANTED_UNANSWERED_FOR if unwanted else UNANSWERED_FOR)
     )
     if not given_up:
         return backed_off(

@@ -43,16 +43,15 @@ def test_worker_that_may_have_lost_its_lease_sends_nothing_more(world: World, be
     world.step(delayed(world, "submit", before_byte=before_byte))
 
     assert not world.server.submissions
-    assert world.job(job_id).work.phase == "submitting"
+    assert JobWork.objects.get(job_id=job_id).phase == "submitting"
     assert world.finish(job_id).status == "completed"
     assert world.server.submissions == {f"fip-{job_id}": 1}
 
 
 def test_worker_that_may_have_lost_its_lease_fetches_nothing_more(world: World):
     job_id = world.submit()
-    while world.job(job_id).work.phase != "fetch":
-        world.clock.now = max(world.clock(), world.job(job_id).work.next_poll_at)
-        world.step(delayed(world, "download", before_byte=0))
+    while JobWork.objects.get(job_id=job_id).phase != "fetch":
+        world.go_on(job_id, delayed(world, "download", before_byte=0))
 
     assert not world.stored(job_id)
     assert world.finish(job_id).status == "completed"
@@ -97,8 +96,7 @@ def test_submission_that_never_arrived_is_sent_again_after_minutes(world: World)
     cut_at = world.clock()
 
     while world.server.count("submit") < 2:
-        world.clock.now = max(world.clock(), world.job(job_id).work.next_poll_at)
-        world.step()
+        world.go_on(job_id)
 
     assert LEAST_GRACE <= world.clock() - cut_at < LEAST_GRACE + timedelta(minutes=1)
 
@@ -110,13 +108,11 @@ def test_service_must_answer_for_the_whole_grace_before_anything_is_sent_again(w
     overloaded = Reply(503, {"message": "Overloaded.", "success": False})
     while world.server.count("list") < 8:
         world.server.next("list", overloaded)
-        world.clock.now = max(world.clock(), world.job(job_id).work.next_poll_at)
-        world.step()
+        world.go_on(job_id)
     answers_again = world.clock()
 
     while world.server.count("submit") < 2:
-        world.clock.now = max(world.clock(), world.job(job_id).work.next_poll_at)
-        world.step()
+        world.go_on(job_id)
 
     assert world.clock() - answers_again >= LEAST_GRACE
     assert world.finish(job_id).status == "completed"
