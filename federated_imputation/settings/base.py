@@ -58,6 +58,11 @@ REST_FRAMEWORK = {
     # Deny by default: every view says who may.
     "DEFAULT_PERMISSION_CLASSES": ["apps.shared.identity.permissions.DenyAll"],
     "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PARSER_CLASSES": [
+        "apps.shared.api.parsers.JSONParser",
+        "apps.shared.api.parsers.FormParser",
+        "apps.shared.api.parsers.MultiPartParser",
+    ],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "UNAUTHENTICATED_USER": None,
 }

@@ -32,6 +32,7 @@ PASSWORD_HASHERS = [
     "apps.shared.identity.hashers.LegacyPBKDF2SHA1PasswordHasher",
     "apps.shared.identity.hashers.LegacyScryptPasswordHasher",
 ]
+SESSION_ENGINE = "apps.shared.identity.session_store"
 MEDIA_ROOT = DATA_ROOT
 ASGI_LIFESPAN = "federated_imputation.monolith.files.arrivals.lifespan"
 ASGI_BODY_RULE = "federated_imputation.monolith.files.arrivals.rule"
@@ -43,6 +44,8 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "apps.shared.identity.sessions.SameOriginSessionAuthentication"
     ],
+    # What `/api/schema/?version=` may name; it is repeated in a header of the answer.
+    "ALLOWED_VERSIONS": ["v1", "v2"],
     "DEFAULT_PAGINATION_CLASS": "apps.shared.api.pagination.Page",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }

@@ -12,10 +12,16 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", include("federated_imputation.monolith.files.urls")),
     path("api/", include("federated_imputation.monolith.dashboard.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path(
+        "api/docs/",
+        # Its renderer has no words for OPTIONS.
+        SpectacularSwaggerView.as_view(url_name="schema", http_method_names=["get", "head"]),
+        name="docs",
+    ),
     path("health/", LegacyAliveView.as_view()),
     path("health/ready/", LegacyReadyView.as_view()),
     path("", include("apps.shared.health.urls")),
 ]
+handler400 = "apps.shared.api.errors.bad_request"
 handler404 = "apps.shared.api.errors.not_found"
 handler500 = "apps.shared.api.errors.server_error"

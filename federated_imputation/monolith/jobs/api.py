@@ -12,13 +12,13 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
 from rest_framework.generics import ListAPIView
-from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.shared.api.origin import origin_of
+from apps.shared.api.parsers import FormParser, JSONParser, MultiPartParser
 from apps.shared.identity.caller import caller_id
 from federated_imputation.monolith.files import queries as files
 from federated_imputation.monolith.files.presentation import ResultFileOutput
