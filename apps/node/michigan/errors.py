@@ -11,9 +11,10 @@ from rest_framework.response import Response
 from apps.node.pipeline.panels import PanelError
 from apps.node.refusals import Refusal
 
-__all__ = ["answer_error", "crashed", "not_found"]
+__all__ = ["answer_error", "bad_request", "crashed", "not_found"]
 
 logger = logging.getLogger(__name__)
+_MALFORMED = "The request is malformed."
 
 
 def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -29,11 +30,15 @@ def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, Http404):
         return _answer(404, "Page Not Found")
     if isinstance(error, SuspiciousOperation):
-        return _answer(400, "The request is malformed.")
+        return _answer(400, _MALFORMED)
     if isinstance(error, PanelError):
         logger.error("A reference panel cannot be read: %s", error)
         return _answer(500, "A reference panel of this server cannot be read.")
     return None
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:
+    return JsonResponse({"message": _MALFORMED, "success": False}, status=400)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:

@@ -7,7 +7,6 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.utils import timezone
-from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -26,6 +25,7 @@ from apps.node.operations import jobs as operations
 from apps.node.refusals import Refusal
 from apps.node.states import ACTIVE, State
 from apps.node.workspaces import safe_name
+from apps.shared.api.parsers import FormParser, MultiPartParser
 
 __all__ = ["CancelView", "JobListView", "JobView", "RestartView", "SubmitView"]
 

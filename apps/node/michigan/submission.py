@@ -9,6 +9,7 @@ from html.entities import codepoint2name
 from typing import Any, Final
 
 from apps.node.michigan.application import APPLICATION_ID, DEFAULTS, NAME, VERSION
+from apps.node.michigan.texts import is_storable
 from apps.node.operations.jobs import Submission
 from apps.node.pipeline.panels import Panel
 from apps.node.queries import find_panel
@@ -23,7 +24,7 @@ _TEXTS: Final = {"password", "job-name"}
 
 
 class ParameterRefused(Refusal):
-    """A field that the application does not have, or one of another kind."""
+    """A field that the application does not have, one of another kind, or one not to be kept."""
 
 
 def is_file_field(name: str) -> bool:
@@ -42,7 +43,7 @@ def read_submission(
         panels: Those of the node, to make a full key of a bare panel id.
 
     Raises:
-        ParameterRefused: An unknown field, or a text where files belong.
+        ParameterRefused: An unknown field, a text where files belong, or a text with NUL.
     """
     for name in file_fields:
         if not is_file_field(name):
@@ -51,6 +52,8 @@ def read_submission(
     texts: dict[str, str] = {}
     for field, value in fields.items():
         name = field.removeprefix(_PREFIX)
+        if not is_storable(field + value):
+            raise ParameterRefused("A parameter has characters that cannot be stored.")
         if name == _FILES:
             raise ParameterRefused(
                 f"Parameter '{name}': URL-based uploads are no longer supported."

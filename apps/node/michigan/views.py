@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db.models import Count
+from django.http import Http404
 from django.utils import timezone
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
@@ -21,6 +22,7 @@ from apps.node.michigan.access import (
     caller,
 )
 from apps.node.michigan.shapes import profile_json, user_json
+from apps.node.michigan.texts import is_storable
 from apps.node.models import User
 from apps.node.operations.accounts import create_api_token, log_in, revoke_api_token
 from apps.node.refusals import Refusal
@@ -65,6 +67,12 @@ class MichiganView(APIView):
     """Base of all views: tokens are read, and who may is said by each view itself."""
 
     authentication_classes = [TokenAuthentication]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Before any method: a part of the path that no row can hold leads nowhere."""
+        if not all(is_storable(part) for part in kwargs.values()):
+            raise Http404
+        super().initial(request, *args, **kwargs)
 
     @property
     def user(self) -> User:
@@ -216,7 +224,7 @@ def refuse_in_maintenance() -> None:
 
 def _text(request: Request, name: str) -> str:
     value = request.data.get(name, "") if hasattr(request.data, "get") else ""
-    return value if isinstance(value, str) else ""
+    return value if isinstance(value, str) and is_storable(value) else ""
 
 
 def _life(days: str) -> timedelta:
