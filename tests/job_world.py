@@ -15,7 +15,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from apps.federation.michigan import Michigan
 from apps.shared.api.origin import Origin
 from apps.shared.http.client import GuardedClient
-from federated_imputation.monolith.jobs import operations, worker
+from federated_imputation.monolith.jobs import lease, operations, worker
 from federated_imputation.monolith.jobs.models import ImputationJob, JobStatusUpdate, JobWork
 from federated_imputation.monolith.registry.models import ImputationService, ReferencePanel
 from tests.factories import NOW, make_panel, make_service, make_user
@@ -98,7 +98,7 @@ class World:
     def step(self, connect: Callable[..., Any] | None = None) -> int:
         """One tick and the steps that it announces; returns how many."""
         with self.watching():
-            found = worker.claim_due(now=self.clock())
+            found = lease.claim_due(now=self.clock())
             for job_id in found:
                 worker.advance(
                     job_id, clock=self.clock, connect=connect or self.connect, jitter=lambda: 0.0

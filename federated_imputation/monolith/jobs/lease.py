@@ -1,4 +1,4 @@
-"""Holding a job while working on it.
+"""Finding the jobs that are due, and holding one while working on it.
 
 A worker takes a due row for `LEASE` and a beat of its own renews that while a long call (an
 upload, a download) is under way. A worker that dies stops beating, the lease expires, and the row
@@ -16,15 +16,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.conf import settings
 from django.db import Error, connection, transaction
 from django.db.models import Q
 
 from federated_imputation.monolith.jobs.models import JobWork
 
-__all__ = ["LEASE", "Claim", "Hold", "LeaseLost", "claim", "due", "held"]
+__all__ = ["LEASE", "Claim", "Hold", "LeaseLost", "claim", "claim_due", "held"]
 
 logger = logging.getLogger(__name__)
 LEASE: Final = timedelta(seconds=30)
+_AT_ONCE: Final = 200
 _BEAT_SECONDS: Final = LEASE.total_seconds() / 3
 
 
@@ -45,16 +47,31 @@ class Claim:
     until: datetime
 
 
-def due(now: datetime) -> Q:
-    """Rows whose time has come and that no worker holds."""
-    return Q(next_poll_at__lte=now) & (Q(lease_until__isnull=True) | Q(lease_until__lte=now))
+@transaction.atomic
+def claim_due(*, now: datetime, most: int = _AT_ONCE) -> list[uuid.UUID]:
+    """Jobs that are due, free and not announced lately; they count as announced from now on.
+
+    Ticks that overlap get different jobs. A job whose message is lost is due again after
+    `settings.JOB_DISPATCH_SECONDS`.
+    """
+    unannounced = Q(dispatched_until__isnull=True) | Q(dispatched_until__lte=now)
+    found = list(
+        JobWork.objects.select_for_update(skip_locked=True)
+        .filter(_due(now), unannounced)
+        .order_by("next_poll_at", "job_id")
+        .values_list("job_id", flat=True)[:most]
+    )
+    until = now + timedelta(seconds=settings.JOB_DISPATCH_SECONDS)
+    if found:
+        JobWork.objects.filter(job_id__in=found).update(dispatched_until=until)
+    return found
 
 
 @transaction.atomic
 def claim(job_id: uuid.UUID, *, now: datetime) -> Claim | None:
     """Take the job if it is due and free, else `None`."""
     row = (
-        JobWork.objects.select_for_update(skip_locked=True).filter(due(now), job_id=job_id).first()
+        JobWork.objects.select_for_update(skip_locked=True).filter(_due(now), job_id=job_id).first()
     )
     if row is None:
         return None
@@ -90,9 +107,7 @@ class Hold:
         """
         until = self._clock() + LEASE
         renewed = JobWork.objects.filter(
-            job_id=self._claim.job_id,
-            fence=self._claim.fence,
-            lease_until__isnull=False,
+            job_id=self._claim.job_id, fence=self._claim.fence, lease_until__isnull=False
         ).update(lease_until=until)
         self._until = until if renewed else self._clock()
         return bool(renewed)
@@ -127,3 +142,8 @@ def _beat(hold: Hold, job_id: uuid.UUID, every: float, stop: threading.Event) ->
                 connection.close()
     finally:
         connection.close()
+
+
+def _due(now: datetime) -> Q:
+    """Rows whose time has come and that no worker holds."""
+    return Q(next_poll_at__lte=now) & (Q(lease_until__isnull=True) | Q(lease_until__lte=now))

@@ -6,7 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from federated_imputation.monolith.files import operations as files
-from federated_imputation.monolith.jobs import dispatch, queries, worker
+from federated_imputation.monolith.jobs import dispatch, lease, queries, worker
 
 __all__ = ["advance", "sweep", "tick"]
 
@@ -14,7 +14,7 @@ __all__ = ["advance", "sweep", "tick"]
 @shared_task(name="jobs.tick", ignore_result=True)
 def tick() -> None:
     """Announce every job whose time has come; beat sends this each second."""
-    for job_id in worker.claim_due(now=timezone.now()):
+    for job_id in lease.claim_due(now=timezone.now()):
         dispatch.send(job_id)
 
 

@@ -1,23 +1,19 @@
 """One short step of one job: look at the row, act once at the service, store what follows.
 
-`claim_due` finds the rows whose time has come; `advance` does one step of one of them. Nothing
-waits here: a job that has to wait is a row with a later `next_poll_at`. All deciding is in
-`jobs.decisions`; all writing is under the lease and its fence (`jobs.lease`).
+Nothing waits here: a job that has to wait is a row with a later `next_poll_at`. All deciding is
+in `jobs.decisions`; all writing is under the lease and its fence (`jobs.lease`).
 """
 
 import logging
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Final
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from apps.federation.protocol import (
@@ -42,46 +38,17 @@ from federated_imputation.monolith.jobs import decisions, submission
 from federated_imputation.monolith.jobs.clients import Connect, connect
 from federated_imputation.monolith.jobs.decisions import Action, Outcome, Work
 from federated_imputation.monolith.jobs.history import lock, record, work_of
-from federated_imputation.monolith.jobs.lease import (
-    LEASE,
-    Claim,
-    Hold,
-    LeaseLost,
-    claim,
-    due,
-    held,
-)
+from federated_imputation.monolith.jobs.lease import LEASE, Claim, Hold, LeaseLost, claim, held
 from federated_imputation.monolith.jobs.models import JobWork
 from federated_imputation.monolith.jobs.submission import Wish
 
-__all__ = ["advance", "claim_due"]
+__all__ = ["advance"]
 
 logger = logging.getLogger(__name__)
-_AT_ONCE: Final = 200
 
 Clock = Callable[[], datetime]
 # What is written in the transaction of an outcome besides the job.
 Also = Callable[[], None] | None
-
-
-@transaction.atomic
-def claim_due(*, now: datetime, most: int = _AT_ONCE) -> list[UUID]:
-    """Jobs that are due, free and not announced lately; they count as announced from now on.
-
-    Ticks that overlap get different jobs. A job whose message is lost is due again after
-    `settings.JOB_DISPATCH_SECONDS`.
-    """
-    unannounced = Q(dispatched_until__isnull=True) | Q(dispatched_until__lte=now)
-    found = list(
-        JobWork.objects.select_for_update(skip_locked=True)
-        .filter(due(now), unannounced)
-        .order_by("next_poll_at", "job_id")
-        .values_list("job_id", flat=True)[:most]
-    )
-    until = now + timedelta(seconds=settings.JOB_DISPATCH_SECONDS)
-    if found:
-        JobWork.objects.filter(job_id__in=found).update(dispatched_until=until)
-    return found
 
 
 def advance(
@@ -271,7 +238,10 @@ class _Step:
             return Download(path=target, size=size, sha256=sha256)
         storage.make_folder(target.parent)
         beside = target.with_name(f"{target.name}.{self._claim.fence}")
-        password = accounts.reveal_result_password(job_id=self._job.pk)
+        try:
+            password = accounts.reveal_result_password(job_id=self._job.pk)
+        except accounts.Undecryptable as error:
+            raise DownloadFailed(str(error), counted=False) from error
         return self._at_service().download(file, beside, password=password, progress=self._go_on)
 
     def _store(self, outcome: Outcome, also: Also) -> bool:
@@ -306,12 +276,15 @@ class _Step:
             Rejected: There is no adapter for the service's API.
         """
         if self._service is None:
-            token = accounts.reveal_credential(
-                service_id=self._job.service_id,
-                user_id=self._job.user_id,
-                job_id=self._job.pk,
-                now=self._clock(),
-            )
+            try:
+                token = accounts.reveal_credential(
+                    service_id=self._job.service_id,
+                    user_id=self._job.user_id,
+                    job_id=self._job.pk,
+                    now=self._clock(),
+                )
+            except accounts.Undecryptable as error:
+                raise NotAuthenticated(str(error), status=401) from error
             if token is None and self._job.service.api_key_required:
                 raise NotAuthenticated("No valid token is stored for this service.", status=401)
             self._service = self._connect(service=self._job.service, token=token or "")

@@ -4,6 +4,7 @@ from datetime import timedelta
 from hashlib import sha256
 
 import pytest
+from cryptography.fernet import Fernet
 
 from federated_imputation.monolith.accounts.models import ServiceCredential
 from federated_imputation.monolith.accounts.queries import reveal_result_password
@@ -96,10 +97,7 @@ def test_nothing_secret_is_in_what_the_user_sees(world: World):
 @pytest.mark.parametrize(
     "busy",
     [
-        Reply(
-            503,
-            {"message": "This functionality is under maintenance.", "success": False},
-        ),
+        Reply(503, {"message": "This functionality is under maintenance.", "success": False}),
         Reply(429, {"message": "Slow down.", "success": False}, {"Retry-After": "90"}),
     ],
 )
@@ -221,9 +219,7 @@ def test_submission_that_shows_up_late_is_found(world: World):
     assert world.server.count("submit") == 1
 
 
-def test_uncertain_submission_is_not_repeated_while_the_service_does_not_tell(
-    world: World,
-):
+def test_uncertain_submission_is_not_repeated_while_the_service_does_not_tell(world: World):
     world.server.next("submit", Silence())
     down = Reply(503, {"message": "Down.", "success": False})
     world.server.next("list", *[down] * 30)
@@ -358,9 +354,7 @@ def test_every_cut_of_one_file_is_shown(world: World):
     assert [cut.external_data["downloads_left"] for cut in cuts] == [9, 8]
 
 
-def test_file_that_keeps_breaking_fails_the_job_and_leaves_downloads_to_the_user(
-    world: World,
-):
+def test_file_that_keeps_breaking_fails_the_job_and_leaves_downloads_to_the_user(world: World):
     world.server.next("download", *[CutAnswer(after=20)] * 5)
 
     job = world.finish(world.submit())
@@ -450,12 +444,19 @@ def test_job_of_the_earlier_system_at_a_service_is_followed(world: World):
     old = world.server.add_job("study", 2, 4)
     job = world.job(job_id)
     job.status, job.external_job_id = "running", old.id
-    job.service_response = {
-        "id": old.id,
-        "steps": [{"name": "Summary", "logMessages": []}],
-    }
+    job.service_response = {"id": old.id, "steps": [{"name": "Summary", "logMessages": []}]}
     job.save()
     JobWork.objects.filter(job=job).update(phase="follow")
 
     assert world.finish(job_id).status == "completed"
     assert world.server.count("submit") == 0
+
+
+def test_secrets_that_nobody_can_read_any_more_end_the_job_with_that_reason(world: World, settings):
+    job_id = world.submit()
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+
+    job = world.finish(job_id)
+
+    assert job.status == "failed"
+    assert "cannot be decrypted" in job.error_message

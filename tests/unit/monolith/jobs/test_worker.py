@@ -14,7 +14,7 @@ import redis
 from django.conf import settings as django_settings
 from django.db import connection, transaction
 
-from federated_imputation.monolith.jobs import dispatch, tasks, worker
+from federated_imputation.monolith.jobs import dispatch, lease, tasks, worker
 from federated_imputation.monolith.jobs.lease import LEASE, claim, held
 from federated_imputation.monolith.jobs.models import JobStatusUpdate, JobWork
 from federated_imputation.monolith.jobs.operations import NotAllowedNow
@@ -83,20 +83,20 @@ def work_of(job_id: UUID) -> JobWork:
 def test_announced_job_is_not_announced_again_until_its_message_may_be_lost(world: World):
     job_id = world.submit()
 
-    assert worker.claim_due(now=world.clock()) == [job_id]
-    assert worker.claim_due(now=world.clock()) == []
+    assert lease.claim_due(now=world.clock()) == [job_id]
+    assert lease.claim_due(now=world.clock()) == []
     world.clock.move(timedelta(seconds=29))
-    assert worker.claim_due(now=world.clock()) == []
+    assert lease.claim_due(now=world.clock()) == []
     world.clock.move(timedelta(seconds=1))
-    assert worker.claim_due(now=world.clock()) == [job_id]
+    assert lease.claim_due(now=world.clock()) == [job_id]
 
 
 def test_ticks_that_overlap_announce_different_jobs(world: World):
     first, second = world.submit(), world.submit()
 
     with transaction.atomic():
-        mine = worker.claim_due(now=world.clock(), most=1)
-        with in_thread(lambda: worker.claim_due(now=world.clock())) as theirs:
+        mine = lease.claim_due(now=world.clock(), most=1)
+        with in_thread(lambda: lease.claim_due(now=world.clock())) as theirs:
             pass
 
     assert sorted([*mine, *theirs[0]]) == sorted([first, second])
@@ -145,7 +145,7 @@ def test_job_is_not_taken_from_a_worker_that_holds_it(world: World):
     with in_thread(lambda: advance(world, job_id, slow.connect)):
         assert slow.arrived.wait(PATIENCE)
         assert advance(world, job_id) is False
-        assert worker.claim_due(now=world.clock()) == []
+        assert lease.claim_due(now=world.clock()) == []
         slow.go_on.set()
 
     assert world.server.count("submit") == 1
