@@ -47,7 +47,7 @@ class BodyAllowance:
     answer: Mapping[str, Any]
 
 
-BodyRule = Callable[[Scope], BodyAllowance]
+BodyRule = Callable[[Scope], Awaitable[BodyAllowance]]
 
 
 def with_lifespan(application: Application, lifespan: Lifespan) -> Application:
@@ -86,7 +86,7 @@ def with_body_rule(application: Application, rule: BodyRule) -> Application:
         if scope["type"] != "http":
             await application(scope, receive, send)
             return
-        allowance = rule(scope)
+        allowance = await rule(scope)
         if _announced_length(scope) > allowance.limit:
             await _refuse(allowance, receive, send)
             return

@@ -12,7 +12,7 @@ _SMALL = 1024 * 1024
 _SUBMIT = "/api/v2/jobs/submit/"
 
 
-def rule(scope: Scope) -> BodyAllowance:
+async def rule(scope: Scope) -> BodyAllowance:
     """A submission with a token that this node signed may be as large as the setting says.
 
     Whether the token was revoked is seen later; here it keeps strangers from filling the disk.

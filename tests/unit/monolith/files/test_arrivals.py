@@ -6,10 +6,16 @@ import tempfile
 import time
 
 import pytest
+from asgiref.sync import async_to_sync
+from django.contrib.sessions.models import Session
+from django.utils import timezone
 
 from apps.shared.asgi import keep_bodies_in
 from federated_imputation.monolith.files.arrivals import lifespan, rule
+from tests.factories import make_user
 
+# The rule has its own look at the connection, as a request has.
+pytestmark = pytest.mark.django_db(transaction=True)
 MEGABYTE = 1024 * 1024
 
 
@@ -18,8 +24,19 @@ def _scope(path: str, cookie: str = "") -> dict[str, object]:
     return {"type": "http", "path": path, "headers": headers}
 
 
-def test_an_upload_with_a_session_may_be_as_large_as_any_service_accepts():
-    allowance = rule(_scope("/api/jobs/", "theme=dark; sessionid=abc"))
+@pytest.fixture
+def session(client):
+    """The key of a session that somebody logged in to."""
+    client.force_login(make_user())
+    return client.cookies["sessionid"].value
+
+
+def _allowance(path: str, cookie: str = ""):
+    return async_to_sync(rule)(_scope(path, cookie))
+
+
+def test_an_upload_with_a_session_may_be_as_large_as_any_service_accepts(session):
+    allowance = _allowance("/api/jobs/", f"theme=dark; sessionid={session}")
     assert allowance.limit >= 10_000 * MEGABYTE
     assert allowance.status == 413
 
@@ -30,14 +47,22 @@ def test_an_upload_with_a_session_may_be_as_large_as_any_service_accepts():
         ("/api/jobs/", ""),
         ("/api/jobs/", "theme=dark"),
         ("/api/jobs/", "sessionid"),
-        ("/api/auth/login/", "sessionid=abc"),
-        ("/api/jobs/../auth/login/", "sessionid=abc"),
+        ("/api/jobs/", "sessionid="),
+        ("/api/jobs/", "sessionid=made0up0by0the0client000000000000"),
+        ("/api/jobs/", r'sessionid="\000\000\000\000\000\000\000\000"'),
+        ("/api/auth/login/", "sessionid={session}"),
+        ("/api/jobs/../auth/login/", "sessionid={session}"),
     ],
 )
-def test_anything_else_must_be_small_and_is_told_the_limit(path, cookie):
-    allowance = rule(_scope(path, cookie))
+def test_anything_else_must_be_small_and_is_told_the_limit(session, path, cookie):
+    allowance = _allowance(path, cookie.replace("{session}", session))
     assert allowance.limit == 10 * MEGABYTE
     assert "10 MB" in allowance.answer["detail"]
+
+
+def test_a_session_that_has_ended_is_none(session):
+    Session.objects.update(expire_date=timezone.now())
+    assert _allowance("/api/jobs/", f"sessionid={session}").limit == 10 * MEGABYTE
 
 
 def test_bodies_lie_beside_the_uploads_and_only_old_ones_are_forgotten(settings, tmp_path):
