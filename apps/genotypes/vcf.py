@@ -23,6 +23,7 @@ _FIXED = (b"#CHROM", b"POS", b"ID", b"REF", b"ALT", b"QUAL", b"FILTER", b"INFO",
 _MAX_META = 64 * 1024 * 1024
 _MAX_CONTIGS = 1_000_000
 _MAX_POSITION = 2**29 - 1  # what a tabix index can hold
+_MAX_DIGITS = 10
 
 
 class VcfError(ValueError):
@@ -156,7 +157,8 @@ def _parse_contig(line: bytes) -> tuple[str, int | None]:
         if "=" in part
     )
     length = parts.get("length", "")
-    return parts.get("ID", ""), int(length) if length.isascii() and length.isdigit() else None
+    is_length = length.isascii() and length.isdigit() and len(length) <= _MAX_DIGITS
+    return parts.get("ID", ""), int(length) if is_length else None
 
 
 def _parse_samples(path: Path, line: bytes, number: int) -> tuple[str, ...]:
@@ -171,6 +173,10 @@ def _parse_samples(path: Path, line: bytes, number: int) -> tuple[str, ...]:
         samples = tuple(field.decode("utf-8") for field in fields[9:])
     except UnicodeDecodeError as error:
         raise VcfError(path, "A sample name is not UTF-8.", line=number) from error
+    if not all(name and name.isprintable() for name in samples):
+        raise VcfError(
+            path, "A sample name is empty or has characters that cannot be seen.", line=number
+        )
     if len(set(samples)) < len(samples):
         seen: set[str] = set()
         twice = next(s for s in samples if s in seen or seen.add(s))  # type: ignore[func-returns-value]
@@ -223,7 +229,7 @@ def _scan_records(path: Path, header: VcfHeader, lines: Iterator[bytes]) -> VcfS
                     "with or without chr."
                 )
         text = fields[1]
-        position = int(text) if text.isdigit() and len(text) <= 10 else 0
+        position = int(text) if text.isdigit() and len(text) <= _MAX_DIGITS else 0
         if not 0 < position <= _MAX_POSITION:
             raise refuse("POS is not a position.")
         if position < last:

@@ -6,6 +6,7 @@ the way, so that they are there whatever happens.
 """
 
 import heapq
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -40,6 +41,7 @@ __all__ = ["STATISTICS", "ChunkFile", "Frequencies", "Outlier", "QualityControl"
 WINDOW = 5_000_000
 STATISTICS = ("snps-excluded.txt", "snps-typed-only.txt", "chunks-excluded.txt")
 
+_ID = re.compile(rb"[^\x00-\x20\x7f]+")
 _BINS = 50
 _OUTLIERS = 50
 # Above it a site's frequency differs from the panel's more than people of one origin do.
@@ -104,12 +106,14 @@ class QualityControl:
     Attributes:
         chunks: Those that passed.
         excluded: Those left out, and why.
+        first_is_whole: Whether the first haplotype of the first sample misses no kept site.
         frequencies: None when the allele-frequency check is skipped.
     """
 
     totals: Totals = field(default_factory=Totals)
     chunks: list[ChunkFile] = field(default_factory=list)
     excluded: list[tuple[Chunk, ChunkFault]] = field(default_factory=list)
+    first_is_whole: bool = True
     frequencies: Frequencies | None = None
 
 
@@ -161,7 +165,7 @@ def _judge_file(
 ) -> None:
     samples = len(file.scan.header.samples)
     last = 0
-    seen: set[tuple[bytes, bytes]] = set()
+    seen: set[int] = set()  # digests, since an allele may have 64 MB
     with vcf_lines(file.path) as lines:
         first = read_header(file.path, lines).lines + 1
         for number, line in enumerate(lines, start=first):
@@ -180,9 +184,9 @@ def _judge_file(
                 flags=flags,
                 calls=calls,
                 panel=panel.at(position),
-                repeated=(ref, alt) in seen,
+                repeated=hash((ref, alt)) in seen,
             )
-            seen.add((ref, alt))
+            seen.add(hash((ref, alt)))
             result.totals.add(verdict, ref=ref, alt=alt)
             site_id = b":".join([chromosome, text, ref, alt])
             columns = b"\t".join([site_id, chromosome, text, ref, alt])
@@ -220,6 +224,7 @@ def _judge_chunks(
     writer: "_ChunkWriter", panel: Panel, result: QualityControl, table: BinaryIO
 ) -> None:
     for chunk, path in writer.close():
+        result.first_is_whole &= bool(chunk.called[0] == chunk.sites)
         fault = judge_chunk(chunk, panel.rules)
         if fault is None:
             result.chunks.append(ChunkFile(chunk=chunk, path=path, samples=writer.samples))
@@ -254,13 +259,14 @@ class _ChunkWriter:
     def add(
         self, position: int, name: bytes, ref: bytes, alt: bytes, verdict: Verdict, calls: Calls
     ) -> None:
+        """Add a kept record; an ID with blanks, or none, becomes `.`, since minimac4 ends at it."""
         number = (position - 1) // CHUNK_SIZE
         self._chunks[number].add(verdict, calls)
         line = b"\t".join(
             [
                 self._spelled,
                 b"%d" % position,
-                name,
+                name if _ID.fullmatch(name) else b".",
                 ref,
                 alt,
                 b".\tPASS\t.\tGT",

@@ -6,7 +6,6 @@ step; what was written until then is announced all the same, since it holds the 
 """
 
 import shutil
-from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import cast
@@ -84,7 +83,7 @@ class _Run:
         if self.job.mode == "imputation":
             self.reporter.step("Phasing and Imputation")
             self._hold("imputation")
-            imputed = self._impute(qc.chunks, panel)
+            imputed = self._impute(qc, panel)
             self._export(imputed, panel)
         self.reporter.step("Summary")
         self.reporter.ok("Data have been exported successfully.")
@@ -160,14 +159,15 @@ class _Run:
             if (self.output / path).exists():
                 self.reporter.output("output", path)
 
-    def _impute(self, chunks: Sequence[ChunkFile], panel: Panel) -> dict[str, list[ChunkFiles]]:
+    def _impute(self, qc: QualityControl, panel: Panel) -> dict[str, list[ChunkFiles]]:
         imputed: dict[str, list[ChunkFiles]] = {}
+        choice = cast(EngineChoice, self.job.engine)
         try:
-            engine = choose_engine(cast(EngineChoice, self.job.engine))
+            engine = choose_engine(choice, first_is_whole=qc.first_is_whole)
             self._engine = engine
             self.reporter.ok(f"Imputation engine: {escape(engine.name)} {escape(engine.version)}")
-            with self.reporter.progress("Imputation", len(chunks)) as progress:
-                for chunk in chunks:
+            with self.reporter.progress("Imputation", len(qc.chunks)) as progress:
+                for chunk in qc.chunks:
                     files = engine.impute(self._task(chunk, panel), progress=progress.share)
                     imputed.setdefault(chunk.chunk.chromosome, []).append(files)
                     progress.part()

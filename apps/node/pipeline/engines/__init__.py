@@ -20,14 +20,20 @@ __all__ = [
 EngineChoice = Literal["auto", "minimac4", "numpy"]
 
 
-def choose_engine(choice: EngineChoice = "auto") -> Engine:
-    """The engine to use: minimac4 when it is installed, else the numpy engine.
+def choose_engine(choice: EngineChoice = "auto", *, first_is_whole: bool = True) -> Engine:
+    """The engine to use: minimac4 when it is installed and can, else the numpy engine.
+
+    Args:
+        first_is_whole: Whether the first haplotype of the first sample misses no site. Where it
+            does, minimac4 4.1.2 as Debian builds it is ended by an assertion.
 
     Raises:
-        EngineFailed: minimac4 is asked for by name and is not installed.
+        EngineFailed: minimac4 is asked for by name, and is not installed or cannot.
     """
-    if choice == "numpy":
+    if choice == "numpy" or (choice == "auto" and not first_is_whole):
         return LiStephens()
+    if not first_is_whole:
+        raise EngineFailed("minimac4 needs every genotype of the first sample.")
     found = Minimac4.find()
     if found is None and choice == "minimac4":
         raise EngineFailed("minimac4 is not installed on this server.")
