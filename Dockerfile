@@ -21,6 +21,7 @@ RUN ENVIRONMENT=check DEPLOYMENT=monolith python manage.py collectstatic --noinp
 USER platform
 ENV PYTHONUNBUFFERED=1 ENVIRONMENT=production
 EXPOSE 8000
+# Paths are not logged: that of a node's download is the only key to the file.
 # One server process: a node runs its jobs as children of it. Scale out with more containers.
 CMD ["uvicorn", "federated_imputation.asgi:application", "--host", "0.0.0.0", "--port", "8000", \
-     "--no-server-header", "--timeout-graceful-shutdown", "30"]
+     "--no-server-header", "--no-access-log", "--timeout-graceful-shutdown", "30"]

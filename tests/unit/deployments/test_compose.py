@@ -1,5 +1,6 @@
 """docker-compose.yml says the same as the table of deployments."""
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -70,6 +71,21 @@ def test_every_secret_must_be_given():
         for name, value in service.get("environment", {}).items():
             if re.search("PASSWORD|SECRET|KEYS|URL$", name):
                 assert "${" in value, name
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda d: d.name)
+def test_a_deployment_answers_to_the_names_by_which_others_call_it(deployment):
+    block = _block(deployment, "web")
+    hosts = block["environment"]["ALLOWED_HOSTS"].split(",")
+    assert set(re.findall(r"http://([^:/]+):8000/", block["healthcheck"]["test"][-1])) <= set(hosts)
+    called = COMPOSE["services"]["monolith"]["environment"]["GUARDED_HTTP_ALLOW"].split(",")
+    assert {target.removesuffix(":8000") for target in called} <= set(hosts)
+
+
+def test_no_path_of_a_request_is_logged():
+    """That of a node's download is the only key to the file."""
+    command = (ROOT / "Dockerfile").read_text().rpartition("\nCMD ")[2].replace("\\\n", "")
+    assert "--no-access-log" in json.loads(command)
 
 
 def test_the_stores_are_not_published():
