@@ -22,6 +22,7 @@ from apps.federation.protocol import (
     Rejected,
     Unreachable,
 )
+from apps.shared.durable import sync_folder
 from apps.shared.http.client import GuardedClient, OpenAnswer
 from apps.shared.http.errors import NotSent, NoWholeAnswer, OutgoingError, TooLarge
 
@@ -83,7 +84,7 @@ def fetch(
             raise DownloadFailed(f"{name}: {error}", counted=True) from None
         try:
             partial.replace(target)
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
         except OSError as error:
             _no_room(name, error)
     return Download(path=target, size=size, sha256=digest.hexdigest(), members=members)
@@ -162,11 +163,3 @@ def _no_room(name: str, error: OSError) -> NoReturn:
     raise DownloadFailed(
         f"{name} could not be written here: {os.strerror(error.errno or 0)}.", counted=True
     ) from None
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

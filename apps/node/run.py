@@ -131,7 +131,7 @@ class Run:
         )
 
     def _offer(self, output: str, path: str) -> None:
-        size = workspaces.find_file(self.job.pk, output, path).stat().st_size
+        size = workspaces.settle_output(self.job.pk, output, path)
         self._apply(
             partial(
                 runs.add_output,

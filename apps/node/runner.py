@@ -157,6 +157,9 @@ class Runner:
                 logger.warning("The database is away; the keeper tries again.")
                 connection.close()
                 held = False
+            except OSError:
+                # Old files can wait; jobs at work cannot, and they would die with this server.
+                logger.exception("The disk refuses the sweep; it is tried again.")
             except AnotherServer:
                 logger.critical("Another server took this node's database; this one ends.")
                 self._stop.set()

@@ -6,30 +6,37 @@
     DATA_ROOT/jobs/<job id>/output/      results for download
     DATA_ROOT/jobs/<job id>/cloudgene_logs/
 
-`uploads` and `jobs` are on one file system, so an upload is moved by a rename.
+`uploads` and `jobs` are on one file system, so an upload is moved by a rename. What a row promises
+is on the disk before the row: a power cut takes neither an accepted upload nor an offered file.
 """
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from django.conf import settings
 
+from apps.shared.durable import sync_file, sync_folder
+
 __all__ = [
     "UnsafePath",
-    "all_workspaces",
     "create_workspace",
     "find_file",
     "jobs_root",
+    "move_uploads",
     "panels_root",
     "remove_all_but_outputs",
     "remove_results",
     "remove_workspace",
     "safe_name",
+    "settle_output",
     "uploads_root",
     "workspace",
+    "workspaces_older_than",
 ]
 
 _FOLDERS: Final = ("output", "cloudgene_logs")
@@ -57,9 +64,14 @@ def workspace(job_id: str) -> Path:
     return jobs_root() / job_id
 
 
-def all_workspaces() -> list[Path]:
-    """The folders of all jobs, in no order."""
-    return list(_entries(jobs_root()))
+def workspaces_older_than(moment: datetime) -> set[str]:
+    """The jobs whose folders have not changed since `moment`."""
+    old = set()
+    for folder in _entries(jobs_root()):
+        with suppress(FileNotFoundError):  # its owner deletes the job just now
+            if folder.stat().st_mtime < moment.timestamp():
+                old.add(folder.name)
+    return old
 
 
 def create_workspace(job_id: str) -> Path:
@@ -74,6 +86,31 @@ def create_workspace(job_id: str) -> Path:
     for name in ("input", *_FOLDERS):
         (folder / name).mkdir()
     return folder
+
+
+def move_uploads(job_id: str, uploads: Mapping[str, Path]) -> None:
+    """Move files into a new workspace, each under its safe name."""
+    folder = workspace(job_id) / "input"
+    for name, path in uploads.items():
+        sync_file(path)
+        path.rename(folder / name)
+    for changed in (folder, folder.parent, jobs_root()):
+        sync_folder(changed)
+
+
+def settle_output(job_id: str, output: str, path: str) -> int:
+    """Bring a complete result file to the disk, with all names that lead to it; its size in bytes.
+
+    Raises:
+        UnsafePath, FileNotFoundError: As `find_file`.
+    """
+    file = find_file(job_id, output, path)
+    sync_file(file)
+    folder = file.parent
+    while folder.name != job_id:
+        sync_folder(folder)
+        folder = folder.parent
+    return file.stat().st_size
 
 
 def remove_workspace(job_id: str) -> None:

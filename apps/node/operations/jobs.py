@@ -95,8 +95,7 @@ def submit_job(
             raise TooManyJobs(f"Only {limit} jobs per user can be executed simultaneously.")
         job_id = _reserve_workspace(now)
         try:
-            for name, path in uploads.items():
-                path.rename(workspaces.workspace(job_id) / "input" / name)
+            workspaces.move_uploads(job_id, uploads)
             job = Job.objects.create(
                 id=job_id,
                 user=user,

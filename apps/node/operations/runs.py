@@ -195,11 +195,7 @@ def retire_jobs(*, now: datetime, retire_after: timedelta) -> int:
 
 def remove_orphans(*, now: datetime) -> int:
     """Delete workspaces without a job, which a server leaves that is killed in a submission."""
-    old = {
-        folder.name
-        for folder in workspaces.all_workspaces()
-        if folder.stat().st_mtime < (now - _ORPHAN_AGE).timestamp()
-    }
+    old = workspaces.workspaces_older_than(now - _ORPHAN_AGE)
     orphans = old - set(Job.objects.filter(pk__in=old).values_list("pk", flat=True))
     for job_id in sorted(orphans):
         workspaces.remove_workspace(job_id)

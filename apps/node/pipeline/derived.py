@@ -1,8 +1,8 @@
 """Files derived from a panel, made once and kept beside it in `cache/`.
 
 Two processes may want the same file at once: one makes it, the other waits on a lock and then
-finds it. It appears under its name only when complete, so a killed maker leaves nothing that
-could be taken for it.
+finds it. It appears under its name only when complete and on the disk, so neither a killed maker
+nor a power cut leaves anything that could be taken for it.
 """
 
 import fcntl
@@ -10,6 +10,8 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+
+from apps.shared.durable import sync_tree
 
 __all__ = ["derived"]
 
@@ -35,6 +37,7 @@ def derived(panel_folder: Path, name: str, make: Callable[[Path], None]) -> Path
         making = Path(tempfile.mkdtemp(prefix=f".{name}.making-", dir=cache))
         try:
             make(making / name)
+            sync_tree(making / name)
             (making / name).rename(path)
         finally:
             shutil.rmtree(making, ignore_errors=True)

@@ -19,6 +19,7 @@ from typing import Any
 from apps.genotypes.bgzf import BgzfWriter
 from apps.genotypes.builds import AUTOSOMES, BUILDS, LENGTHS, spelled
 from apps.genotypes.rules import PanelRules
+from apps.shared.durable import sync_folder, sync_tree
 
 __all__ = [
     "Panel",
@@ -227,8 +228,10 @@ def write_panel(
         }
         (partial / _MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
         partial.chmod(0o755)
+        sync_tree(partial)
         try:
             partial.rename(folder)
+            sync_folder(root)
         except OSError:
             if not folder.is_dir():
                 raise

@@ -16,6 +16,7 @@ from typing import Final
 
 from django.conf import settings
 
+from apps.shared.durable import sync_file, sync_folder
 from federated_imputation.monolith.files.formats import extension_of
 
 __all__ = [
@@ -23,7 +24,6 @@ __all__ = [
     "absolute",
     "digest",
     "find",
-    "fsync_folder",
     "make_folder",
     "remove",
     "result_path",
@@ -103,7 +103,7 @@ def store_upload(blocks: Iterable[bytes], *, name: str) -> StoredUpload:
     except OSError:
         target.unlink(missing_ok=True)
         raise
-    fsync_folder(target.parent)
+    sync_folder(target.parent)
     return StoredUpload(path=path, size=size, sha256=sha256.hexdigest())
 
 
@@ -126,10 +126,9 @@ def result_path(*, job_id: uuid.UUID, attempt: int, name: str) -> str:
 
 def settle(temporary: Path, target: Path) -> None:
     """Give a whole file its final name, for good: data, name and folder survive a power cut."""
-    with temporary.open("rb") as file:
-        os.fsync(file.fileno())
+    sync_file(temporary)
     temporary.replace(target)
-    fsync_folder(target.parent)
+    sync_folder(target.parent)
 
 
 def digest(path: Path) -> tuple[int, str]:
@@ -173,16 +172,7 @@ def make_folder(folder: Path) -> None:
     if not folder.is_dir():
         make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
-        fsync_folder(folder.parent)
-
-
-def fsync_folder(folder: Path) -> None:
-    """Make the names in `folder` survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync_folder(folder.parent)
 
 
 def _safe(name: str, most: int) -> str:

@@ -148,7 +148,7 @@ def test_workspaces_without_a_job_are_removed_after_a_day(amina):
     workspaces.create_workspace("job-20200101-000000-000")
     assert runs.remove_orphans(now=timezone.now()) == 0
     assert runs.remove_orphans(now=timezone.now() + timedelta(days=2)) == 1
-    assert [folder.name for folder in workspaces.all_workspaces()] == [job.pk]
+    assert [folder.name for folder in workspaces.jobs_root().iterdir()] == [job.pk]
 
 
 @pytest.mark.parametrize(
