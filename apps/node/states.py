@@ -24,7 +24,7 @@ from enum import IntEnum
 from types import MappingProxyType
 from typing import Final
 
-__all__ = ["ACTIVE", "LISTED", "TRANSITIONS", "WITH_FILES", "State", "sources"]
+__all__ = ["ACTIVE", "LISTED", "TRANSITIONS", "State", "sources"]
 
 
 class State(IntEnum):
@@ -59,7 +59,6 @@ TRANSITIONS: Final[Mapping[State, frozenset[State]]] = MappingProxyType(
 
 ACTIVE: Final = frozenset({State.WAITING, State.RUNNING, State.EXPORTING})
 LISTED: Final = frozenset(State) - {State.DELETED}
-WITH_FILES: Final = LISTED - {State.RETIRED}
 
 
 def sources(target: State) -> frozenset[State]:

@@ -4,7 +4,9 @@ A job that the caller may not see does not exist for them: 404, as for an id tha
 sees everybody's jobs may look at them; changing a job is its owner's alone.
 """
 
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
 
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -17,7 +19,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.shared.api.origin import origin_of
+from apps.shared.api.origin import Origin, origin_of
 from apps.shared.api.parsers import FormParser, JSONParser, MultiPartParser
 from apps.shared.identity.caller import caller_id
 from federated_imputation.monolith.files import queries as files
@@ -206,14 +208,7 @@ class CancelView(APIView):
 
     @extend_schema(request=None, responses={202: Accepted, 400: Refusal, 404: _NOT_THERE})
     def post(self, request: Request, job_id: str) -> Response:
-        job = _owned(request, job_id)
-        try:
-            task_id = operations.cancel_job(
-                job.pk, user_id=caller_id(request), origin=origin_of(request), now=timezone.now()
-            )
-        except operations.NotAllowedNow as refused:
-            return Response({"error": str(refused)}, status=400)
-        return Response({"message": "Job cancellation requested", "task_id": task_id}, status=202)
+        return _asked(request, job_id, operations.cancel_job, "Job cancellation requested")
 
 
 class RetryView(APIView):
@@ -223,14 +218,7 @@ class RetryView(APIView):
 
     @extend_schema(request=None, responses={202: Accepted, 400: Refusal, 404: _NOT_THERE})
     def post(self, request: Request, job_id: str) -> Response:
-        job = _owned(request, job_id)
-        try:
-            task_id = operations.retry_job(
-                job.pk, user_id=caller_id(request), origin=origin_of(request), now=timezone.now()
-            )
-        except operations.NotAllowedNow as refused:
-            return Response({"error": str(refused)}, status=400)
-        return Response({"message": "Job retry requested", "task_id": task_id}, status=202)
+        return _asked(request, job_id, operations.retry_job, "Job retry requested")
 
 
 class RevealPasswordView(APIView):
@@ -297,6 +285,22 @@ class StatusUpdateView(APIView):
         if update is None:
             raise NotFound
         return Response(StatusUpdateOutput(update).data)
+
+
+class _Operation(Protocol):
+    def __call__(self, job_id: UUID, *, user_id: int, origin: Origin, now: datetime) -> str: ...
+
+
+def _asked(request: Request, job_id: str, operation: _Operation, message: str) -> Response:
+    """The answer to an owner who asks for `operation`, which returns the id of its message."""
+    job = _owned(request, job_id)
+    try:
+        task_id = operation(
+            job.pk, user_id=caller_id(request), origin=origin_of(request), now=timezone.now()
+        )
+    except operations.NotAllowedNow as refused:
+        return Response({"error": str(refused)}, status=400)
+    return Response({"message": message, "task_id": task_id}, status=202)
 
 
 def _seen(request: Request, job_id: str) -> ImputationJob:

@@ -12,7 +12,7 @@ no attempt is ever submitted twice. Nothing leads out of completed.
 
 The words are the legacy ones. Every change of state, and every new thing a service says, is
 appended as a `JobStatusUpdate` in the transaction that changes the row (`record` in
-`jobs.operations`); the row is what its events add up to.
+`jobs.history`); the row is what its events add up to.
 """
 
 from enum import StrEnum
