@@ -44,7 +44,7 @@ def work(*, heartbeat: str) -> None:
     worker = _celery().Worker(
         hostname=f"{deployments.current().name}@{socket.gethostname()}",
         pool="threads",
-        concurrency=4,
+        concurrency=16,  # a slow transfer holds a thread, and the tick needs one each second
         loglevel="INFO",
         quiet=True,
         heartbeat_interval=5,
