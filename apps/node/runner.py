@@ -37,6 +37,8 @@ __all__ = ["AnotherServer", "Runner"]
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
+# While the lock is lost, another server could take the database.
+_TAKE_AGAIN_EVERY: Final = timedelta(milliseconds=200)
 _LOCK_KEY: Final = 4_070_301_881  # any number; the lock is per database
 _LOOK_SECONDS: Final = 0.5
 _KEEP_EVERY: Final = timedelta(seconds=5)
@@ -145,7 +147,9 @@ class Runner:
         logger.info("The runner serves; %d jobs of the server before it are dead.", buried)
         outcome.put(None)
         held = True
-        while not self._stop.wait(self._keep_every.total_seconds()):
+        while not self._stop.wait(
+            (self._keep_every if held else _TAKE_AGAIN_EVERY).total_seconds()
+        ):
             try:
                 if not held:
                     self._take_lock()

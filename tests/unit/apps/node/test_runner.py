@@ -310,6 +310,22 @@ def test_a_job_outlives_the_loss_of_all_database_connections(client, study, hold
     assert job["state"] == State.SUCCESS, texts_of(job)
     texts = [m["message"] for step in job["steps"] for m in step["logMessages"]]
     assert len(texts) == len(set(texts))
+    assert holds_its_database_again()
+
+
+def holds_its_database_again() -> bool:
+    """Whether the node takes its lock again, which a lost connection lets go, in some seconds."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database"
+                " WHERE locktype = 'advisory' AND granted AND datname = current_database()"
+            )
+            if cursor.fetchone()[0]:
+                return True
+        time.sleep(0.1)
+    return False
 
 
 def test_a_second_server_on_the_same_database_refuses_to_start(node, client, study, hold, tmp_path):
@@ -318,7 +334,10 @@ def test_a_second_server_on_the_same_database_refuses_to_start(node, client, stu
     client.wait(job_id, is_held)
     second = ServerProcess(tmp_path, tmp_path / "second.log")
     second.launch(NODE_LOCK_PATIENCE_SECONDS="1")
-    assert second.wait_until_ended() != 0
+    try:
+        assert second.wait_until_ended() != 0
+    finally:
+        second.kill()  # if it did not refuse, it would keep the database from all other tests
     assert "Another server works on this node's database." in second.log.read_text()
     hold.unlink()
     assert client.wait(job_id, has_ended)[-1]["state"] == State.SUCCESS
