@@ -38,6 +38,8 @@ class Servers:
             "ENVIRONMENT": "development",
             "REDIS_URL": valkey.url,
             "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+            "TOKEN_DIGEST_KEY": secrets.token_urlsafe(48),
+            "RATE_LIMITS": "off",
             "GUARDED_HTTP_ALLOW": "",
             "BACKGROUND_CHECKS": "off",
             "TEST_SERVERS_FOLDER": str(self.folder),

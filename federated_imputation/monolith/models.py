@@ -1,11 +1,15 @@
 """All models of the app, where Django looks for them. Code imports them from their domain."""
 
 from federated_imputation.monolith.accounts.models import (
+    ApiToken,
     AuditLog,
+    RevokedToken,
     ServiceCredential,
     ServicePermission,
     ServiceUserGroup,
     ServiceUserGroupMembership,
+    SigningKey,
+    TokenFamily,
     UserProfile,
     UserRole,
     UserServiceAccess,
@@ -23,6 +27,7 @@ from federated_imputation.monolith.registry.models import (
 )
 
 __all__ = [
+    "ApiToken",
     "AuditLog",
     "ImputationJob",
     "ImputationService",
@@ -30,11 +35,14 @@ __all__ = [
     "JobWork",
     "ReferencePanel",
     "ResultFile",
+    "RevokedToken",
     "ServiceConfiguration",
     "ServiceCredential",
     "ServicePermission",
     "ServiceUserGroup",
     "ServiceUserGroupMembership",
+    "SigningKey",
+    "TokenFamily",
     "UserProfile",
     "UserRole",
     "UserServiceAccess",

@@ -24,7 +24,7 @@ _INHERITED: Final = frozenset(
     {"HOME", "LANG", "LOGNAME", "PATH", "TMPDIR", "TZ", "USER", "SSL_CERT_DIR", "SSL_CERT_FILE"}
     | {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"}
 )
-_PASSED_ON: Final = ("LOG_LEVEL", "NODE_ENGINE", "NODE_THREADS", "NODE_WORKERS")
+_PASSED_ON: Final = ("LOG_LEVEL", "NODE_ENGINE", "NODE_THREADS", "NODE_WORKERS", "RATE_LIMITS")
 
 
 def is_setting(name: str) -> bool:
@@ -89,6 +89,7 @@ def _variables(deployment: Deployment, *, state: PlatformState, layout: Layout) 
         "REDIS_URL": layout.external_redis
         or f"redis://:{state.secret('valkey')}@{HOST}:{layout.valkey_port}/0",
         "FIELD_ENCRYPTION_KEYS": state.secret("field-encryption-key", _fernet_key),
+        "TOKEN_DIGEST_KEY": state.secret("token-digest-key"),
         "GUARDED_HTTP_ALLOW": nodes,
         "BACKGROUND_CHECKS": "off",
         "NODE_HOLD_FILE": str(state.node_hold.resolve()),

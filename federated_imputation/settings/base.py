@@ -34,6 +34,10 @@ DATABASES = {"default": env.database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.required("REDIS_URL")
 
+# Addresses and networks of the proxies whose word about a client's address counts.
+TRUSTED_PROXIES = env.words("TRUSTED_PROXIES")
+RATE_LIMITS = env.switch("RATE_LIMITS", default=True)
+
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_I18N = True

@@ -2,7 +2,11 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from federated_imputation.monolith.accounts.api import CurrentUserView, LoginView, LogoutView
+from federated_imputation.monolith.accounts.api.sessions import (
+    CurrentUserView,
+    LoginView,
+    LogoutView,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("auth/login/", LoginView.as_view()),

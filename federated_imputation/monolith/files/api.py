@@ -10,13 +10,13 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_
 from rest_framework.exceptions import NotFound
 from rest_framework.generics import ListAPIView
 from rest_framework.negotiation import BaseContentNegotiation
-from rest_framework.permissions import IsAuthenticated
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.shared.identity.caller import caller_id
+from apps.shared.identity.permissions import in_scope
 from apps.shared.streaming import answer_with_file, safe_filename
 from federated_imputation.monolith.files import queries
 from federated_imputation.monolith.files.models import ResultFile
@@ -28,7 +28,7 @@ __all__ = ["DownloadView", "ResultFileListView", "ResultFileView"]
 class ResultFileListView(ListAPIView[ResultFile]):
     """The result files of the caller's jobs, newest first."""
 
-    permission_classes = [IsAuthenticated]
+    permission_classes = [in_scope("files")]
     serializer_class = ResultFileOutput
 
     def get_queryset(self) -> QuerySet[ResultFile]:
@@ -38,7 +38,7 @@ class ResultFileListView(ListAPIView[ResultFile]):
 class ResultFileView(APIView):
     """One result file's row."""
 
-    permission_classes = [IsAuthenticated]
+    permission_classes = [in_scope("files")]
 
     @extend_schema(responses=ResultFileOutput)
     def get(self, request: Request, file_id: int) -> Response:
@@ -80,7 +80,7 @@ class DownloadView(APIView):
     `Accept`, is the file.
     """
 
-    permission_classes = [IsAuthenticated]
+    permission_classes = [in_scope("files")]
     content_negotiation_class = _AnyAccept
 
     def get(

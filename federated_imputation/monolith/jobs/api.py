@@ -14,7 +14,6 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
 from rest_framework.generics import ListAPIView
-from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -22,6 +21,7 @@ from rest_framework.views import APIView
 from apps.shared.api.origin import Origin, origin_of
 from apps.shared.api.parsers import FormParser, JSONParser, MultiPartParser
 from apps.shared.identity.caller import caller_id
+from apps.shared.identity.permissions import in_scope
 from federated_imputation.monolith.files import queries as files
 from federated_imputation.monolith.files.presentation import ResultFileOutput
 from federated_imputation.monolith.jobs import operations, queries
@@ -61,7 +61,7 @@ _NOT_THERE = OpenApiResponse(description="No such job, or not one that the calle
 class JobListView(ListAPIView[ImputationJob]):
     """The caller's jobs, newest first, and the way to submit one."""
 
-    permission_classes = [IsAuthenticated]
+    permission_classes = [in_scope("jobs")]
     parser_classes = [MultiPartParser, FormParser, JSONParser]
     serializer_class = JobOutput
 
@@ -148,7 +148,7 @@ class JobListView(ListAPIView[ImputationJob]):
 class JobView(APIView):
     """One job with its history and files; its owner may rename it, or delete it when it is over."""
 
-    permission_classes = [IsAuthenticated]
+    permission_classes = [in_scope("jobs")]
 
     class JobEdit(serializers.Serializer[Any]):
         name = serializers.CharField(max_length=200, required=False)
@@ -204,7 +204,7 @@ class CancelView(APIView):
     `cancelled` when the service says so.
     """
 
-    permission_classes = [IsAuthenticated]
+    permission_classes = [in_scope("jobs")]
 
     @extend_schema(request=None, responses={202: Accepted, 400: Refusal, 404: _NOT_THERE})
     def post(self, request: Request, job_id: str) -> Response:
@@ -214,7 +214,7 @@ class CancelView(APIView):
 class RetryView(APIView):
     """Takes a failed or cancelled job up again, as a new attempt with the same file."""
 
-    permission_classes = [IsAuthenticated]
+    permission_classes = [in_scope("jobs")]
 
     @extend_schema(request=None, responses={202: Accepted, 400: Refusal, 404: _NOT_THERE})
     def post(self, request: Request, job_id: str) -> Response:
@@ -224,7 +224,7 @@ class RetryView(APIView):
 class RevealPasswordView(APIView):
     """The password of the job's encrypted files, for its owner alone; each look is audited."""
 
-    permission_classes = [IsAuthenticated]
+    permission_classes = [in_scope("jobs")]
 
     class RevealedPassword(serializers.Serializer[Any]):
         password = serializers.CharField()
@@ -245,7 +245,7 @@ class RevealPasswordView(APIView):
 class JobUpdatesView(APIView):
     """What happened to one job, oldest first."""
 
-    permission_classes = [IsAuthenticated]
+    permission_classes = [in_scope("jobs")]
 
     @extend_schema(responses={200: StatusUpdateOutput(many=True), 404: _NOT_THERE})
     def get(self, request: Request, job_id: str) -> Response:
@@ -256,7 +256,7 @@ class JobUpdatesView(APIView):
 class JobFilesView(APIView):
     """The files that one job brought, in the order in which they came."""
 
-    permission_classes = [IsAuthenticated]
+    permission_classes = [in_scope("jobs")]
 
     @extend_schema(responses={200: ResultFileOutput(many=True), 404: _NOT_THERE})
     def get(self, request: Request, job_id: str) -> Response:
@@ -267,7 +267,7 @@ class JobFilesView(APIView):
 class StatusUpdateListView(ListAPIView[JobStatusUpdate]):
     """What happened to the caller's own jobs, newest first."""
 
-    permission_classes = [IsAuthenticated]
+    permission_classes = [in_scope("jobs")]
     serializer_class = StatusUpdateOutput
 
     def get_queryset(self) -> QuerySet[JobStatusUpdate]:
@@ -277,7 +277,7 @@ class StatusUpdateListView(ListAPIView[JobStatusUpdate]):
 class StatusUpdateView(APIView):
     """One thing that happened to a job of the caller."""
 
-    permission_classes = [IsAuthenticated]
+    permission_classes = [in_scope("jobs")]
 
     @extend_schema(responses=StatusUpdateOutput)
     def get(self, request: Request, update_id: int) -> Response:

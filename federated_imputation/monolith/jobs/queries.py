@@ -6,7 +6,9 @@ from uuid import UUID
 from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Count, Prefetch, Q, QuerySet
 
-from federated_imputation.monolith.accounts.queries import sees_all_jobs
+from federated_imputation.monolith.accounts.models import ServicePermission
+from federated_imputation.monolith.accounts.queries import find_rights
+from federated_imputation.monolith.accounts.rights import Capability
 from federated_imputation.monolith.files.queries import results_of_job
 from federated_imputation.monolith.jobs.models import ImputationJob, JobStatusUpdate
 
@@ -31,7 +33,7 @@ def jobs(
 ) -> QuerySet[ImputationJob]:
     """The jobs that `user` may see, newest first, with user, service, panel and work.
 
-    Their own; all for those whom `accounts.queries.sees_all_jobs` names.
+    Their own; those of a service with the right to view its jobs; all with that capability.
 
     Args:
         status: Exactly this one; '' for all.
@@ -39,8 +41,11 @@ def jobs(
         search: A part of the name, the description or the external id, in any case.
     """
     found = ImputationJob.objects.select_related("user", "service", "reference_panel", "work")
-    if not sees_all_jobs(user):
-        found = found.filter(user=user.pk or 0)
+    rights = find_rights(user)
+    if not rights.may(Capability.VIEW_ALL_JOBS):
+        theirs = Q(user_id=rights.user_id)
+        at_services = Q(service_id__in=rights.services_with(ServicePermission.Kind.VIEW_JOBS))
+        found = found.filter(theirs | at_services)
     if status:
         found = found.filter(status=status)
     if service_id is not None:

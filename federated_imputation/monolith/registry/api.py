@@ -12,11 +12,12 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
 from rest_framework.generics import ListAPIView
-from rest_framework.permissions import AllowAny, IsAuthenticated
+from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.shared.identity.permissions import in_scope
 from federated_imputation.monolith.registry import presentation, queries
 from federated_imputation.monolith.registry.models import ImputationService, ReferencePanel
 
@@ -144,7 +145,7 @@ class PanelView(APIView):
 class ServicePanelsView(APIView):
     """The active panels of one service, all at once."""
 
-    permission_classes = [IsAuthenticated]
+    permission_classes = [in_scope("registry")]
 
     class ServicePanelFilters(serializers.Serializer[Any]):
         population = serializers.CharField(required=False, default="")

@@ -7,13 +7,14 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.permissions import AllowAny, IsAuthenticated
+from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.shared.api.origin import origin_of
 from apps.shared.identity.caller import caller_id
+from apps.shared.identity.permissions import SignedIn, in_scope
 from apps.shared.identity.sessions import refuse_foreign_origin
 from federated_imputation.monolith.accounts.operations import (
     BadCredentials,
@@ -71,7 +72,7 @@ class LoginView(APIView):
 class LogoutView(APIView):
     """Ends the session."""
 
-    permission_classes = [IsAuthenticated]
+    permission_classes = [SignedIn]
 
     class LogoutOutput(serializers.Serializer[Any]):
         message = serializers.CharField()
@@ -86,7 +87,7 @@ class LogoutView(APIView):
 class CurrentUserView(APIView):
     """The user of the session, at two paths that answer the same."""
 
-    permission_classes = [IsAuthenticated]
+    permission_classes = [in_scope("account")]
 
     class CurrentUserOutput(serializers.Serializer[Any]):
         class CurrentUser(serializers.Serializer[Any]):

@@ -1,0 +1,89 @@
+"""Signing keys, logins by token, revocations and API tokens."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+__all__ = ["ApiToken", "RevokedToken", "SigningKey", "TokenFamily"]
+
+
+class SigningKey(models.Model):
+    """A key pair for tokens: `next` is published, `current` signs, `previous` still verifies."""
+
+    class State(models.TextChoices):
+        NEXT = "next", "Next"
+        CURRENT = "current", "Current"
+        PREVIOUS = "previous", "Previous"
+
+    kid = models.CharField(max_length=43, unique=True)
+    state = models.CharField(max_length=10, choices=State)
+    encrypted = models.TextField(editable=False)  # the private key, PKCS 8 PEM
+    public_jwk = models.JSONField(editable=False)
+    created_at = models.DateTimeField(editable=False)
+    activated_at = models.DateTimeField(null=True, editable=False)
+    retired_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["state"],
+                condition=Q(state__in=["next", "current"]),
+                name="signingkey_one_next_one_current",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kid} ({self.state})"
+
+
+class TokenFamily(models.Model):
+    """One login by token, and every token that descends from it; revoked as a whole.
+
+    `current_jti` is the only refresh token that may be used; any other is reuse.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="token_families"
+    )
+    current_jti = models.CharField(max_length=64)
+    created_at = models.DateTimeField(editable=False)
+    refreshed_at = models.DateTimeField(editable=False)
+    expires_at = models.DateTimeField(db_index=True, editable=False)
+    revoked_at = models.DateTimeField(null=True, editable=False)
+    revoked_because = models.CharField(max_length=20, blank=True, default="")
+
+    def __str__(self) -> str:
+        return f"Login {self.pk} of user {self.user_id}"
+
+
+class RevokedToken(models.Model):
+    """A single access token that ended before its time; forgotten when that has come."""
+
+    jti = models.CharField(primary_key=True, max_length=64)
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.jti
+
+
+class ApiToken(models.Model):
+    """A token for scripts: only its SHA-256 is kept, so it can be shown once and never again."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens"
+    )
+    name = models.CharField(max_length=100)
+    prefix = models.CharField(max_length=16)
+    sha256 = models.CharField(max_length=64, unique=True)
+    scopes = models.JSONField(default=list)
+    user_digest = models.CharField(max_length=64)  # as a token's claim: dies with the password
+    created_at = models.DateTimeField(editable=False)
+    expires_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True, editable=False)
+    revoked_at = models.DateTimeField(null=True, editable=False)
+
+    def __str__(self) -> str:
+        return f"{self.name} of user {self.user_id}"

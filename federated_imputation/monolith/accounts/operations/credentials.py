@@ -1,0 +1,57 @@
+"""Keeping and forgetting the secrets of services and users."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from federated_imputation.monolith.accounts.models import ServiceCredential
+from federated_imputation.monolith.accounts.secrets import encrypt
+
+__all__ = ["forget_job_secrets", "store_credential"]
+
+
+@transaction.atomic
+def store_credential(
+    *,
+    service_id: int,
+    kind: ServiceCredential.Kind,
+    secret: str,
+    now: datetime,
+    user_id: int | None = None,
+    job_id: UUID | None = None,
+    label: str = "",
+    expires_at: datetime | None = None,
+) -> ServiceCredential:
+    """Encrypt and keep `secret`, in place of an earlier one of the same owner and kind.
+
+    The owner is the job (`job_id` and its `user_id`), else the user, else the service itself.
+
+    Raises:
+        ValueError: `secret` is empty.
+        IntegrityError: The kind does not fit the owner.
+    """
+    if not secret:
+        raise ValueError("An empty secret cannot be stored.")
+    owner: dict[str, Any] = {"job_id": job_id, "kind": kind}
+    if job_id is None:
+        owner |= {"service_id": service_id, "user_id": user_id}
+    values: dict[str, Any] = {
+        "service_id": service_id,
+        "user_id": user_id,
+        "label": label,
+        "encrypted": encrypt(secret),
+        "expires_at": expires_at,
+        "updated_at": now,
+    }
+    credential, _ = ServiceCredential.objects.update_or_create(
+        **owner, defaults=values, create_defaults={**values, "created_at": now}
+    )
+    return credential
+
+
+def forget_job_secrets(*, job_id: UUID) -> int:
+    """Delete all secrets of a job and return how many there were."""
+    deleted, _ = ServiceCredential.objects.filter(job_id=job_id).delete()
+    return deleted
