@@ -3,6 +3,7 @@
 from federated_imputation.monolith.accounts.models import (
     ApiToken,
     AuditLog,
+    AuditSeal,
     RevokedToken,
     ServiceCredential,
     ServicePermission,
@@ -29,6 +30,7 @@ from federated_imputation.monolith.registry.models import (
 __all__ = [
     "ApiToken",
     "AuditLog",
+    "AuditSeal",
     "ImputationJob",
     "ImputationService",
     "JobStatusUpdate",

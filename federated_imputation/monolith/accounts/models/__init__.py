@@ -1,6 +1,6 @@
 """Tables of the accounts domain."""
 
-from federated_imputation.monolith.accounts.models.audit import AuditLog
+from federated_imputation.monolith.accounts.models.audit import AuditLog, AuditSeal
 from federated_imputation.monolith.accounts.models.credentials import ServiceCredential
 from federated_imputation.monolith.accounts.models.people import UserProfile, UserRole
 from federated_imputation.monolith.accounts.models.service_rights import (
@@ -19,6 +19,7 @@ from federated_imputation.monolith.accounts.models.tokens import (
 __all__ = [
     "ApiToken",
     "AuditLog",
+    "AuditSeal",
     "RevokedToken",
     "ServiceCredential",
     "ServicePermission",

@@ -1,10 +1,15 @@
-"""The audit log of the legacy system."""
+"""The audit log of the legacy system, and the seals that chain its rows.
+
+The database itself seals: when a transaction commits, each row that it appended gets a seal with
+the next position, whose digest covers the row and the seal before. Triggers refuse any other
+change; migration 0013 holds them, `queries.audit` checks the chain.
+"""
 
 from django.conf import settings
 from django.db import models
 from django.utils.timezone import now
 
-__all__ = ["AuditLog"]
+__all__ = ["AuditLog", "AuditSeal"]
 
 
 class AuditLog(models.Model):
@@ -41,3 +46,22 @@ class AuditLog(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} by user {self.user_id} at {self.timestamp}"
+
+
+class AuditSeal(models.Model):
+    """One link of the chain; written by the database alone.
+
+    `audit_id` is a plain id, so that a row's loss leaves its seal. `actor_id` is the row's user
+    when it was written: the row forgets them when the account is deleted. `previous` is the digest
+    of the seal before; the first seal has there the highest id of the rows that are older than the
+    chain, as 64 decimal digits.
+    """
+
+    position = models.BigIntegerField(primary_key=True)
+    audit_id = models.BigIntegerField(unique=True)
+    actor_id = models.IntegerField(null=True)
+    previous = models.CharField(max_length=64)
+    digest = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return f"{self.position}:{self.digest}"

@@ -75,9 +75,10 @@ class ServiceUserGroup(models.Model):
 
 
 class ServiceUserGroupMembership(models.Model):
-    """That a user is in a group."""
+    """That a user is in a group, for ever or until `expires_at`."""
 
     joined_at = models.DateTimeField(default=now, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
     added_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         null=True,
