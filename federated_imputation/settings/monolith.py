@@ -32,6 +32,16 @@ PASSWORD_HASHERS = [
     "apps.shared.identity.hashers.LegacyPBKDF2SHA1PasswordHasher",
     "apps.shared.identity.hashers.LegacyScryptPasswordHasher",
 ]
+# For new passwords only: whoever has a weaker one keeps it.
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 10},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+]
 SESSION_ENGINE = "apps.shared.identity.session_store"
 MEDIA_ROOT = DATA_ROOT
 ASGI_LIFESPAN = "federated_imputation.monolith.files.arrivals.lifespan"
