@@ -21,6 +21,11 @@ MIDDLEWARE = [
     "apps.shared.api.versions.ApiVersionMiddleware",
 ]
 ROOT_URLCONF = "federated_imputation.urls.monolith"
+# Just inside the middleware that knows the request id, so that no error escapes it.
+MIDDLEWARE.insert(
+    MIDDLEWARE.index("apps.shared.observability.middleware.RequestIdMiddleware") + 1,
+    "apps.shared.api.errors.ErrorShapeMiddleware",
+)
 TEMPLATES[0]["OPTIONS"]["context_processors"] += [  # type: ignore[index]
     "django.contrib.auth.context_processors.auth",
     "django.contrib.messages.context_processors.messages",

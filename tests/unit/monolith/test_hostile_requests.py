@@ -16,7 +16,7 @@ LOGIN = "/api/auth/login/"
 def test_json_nested_deeper_than_python_goes_is_refused(admin_client, path, body):
     answer = admin_client.post(path, body, content_type="application/json")
     assert answer.status_code == 400
-    assert answer.json() == {"detail": "The body cannot be read."}
+    assert answer.json()["detail"] == "The body cannot be read."
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_more_fields_than_django_takes_are_refused_as_json(client):
         LOGIN, "&".join(f"f{n}=1" for n in range(2_000)), "application/x-www-form-urlencoded"
     )
     assert answer.status_code == 400
-    assert answer.json() == {"detail": "Bad request."}
+    assert answer.json()["detail"] == "Bad request."
 
 
 @pytest.mark.parametrize(

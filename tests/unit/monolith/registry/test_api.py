@@ -5,7 +5,7 @@ import pytest
 from tests.factories import make_panel, make_service, make_user
 
 pytestmark = pytest.mark.django_db
-NOT_FOUND = {"detail": "Not found."}
+NOT_FOUND = "Not found."
 SECRET = "s3cr3t-value"
 
 
@@ -115,7 +115,7 @@ def test_services_are_filtered(client, service, query):
 def test_services_refuse_a_malformed_filter(client, query):
     answer = client.get(f"/api/services/?{query}")
     assert answer.status_code == 400
-    assert list(answer.json()) == [query.partition("=")[0]]
+    assert list(answer.json()["details"]) == [query.partition("=")[0]]
 
 
 def test_inactive_service_is_still_shown_by_id(client):
@@ -137,7 +137,7 @@ def test_inactive_service_is_still_shown_by_id(client):
 )
 def test_unknown_and_malformed_paths_are_404_in_json(client, path):
     answer = client.get(path)
-    assert (answer.status_code, answer.json()) == (404, NOT_FOUND)
+    assert (answer.status_code, answer.json()["detail"]) == (404, NOT_FOUND)
 
 
 def test_panels_have_the_legacy_fields(client, service, panel):
@@ -175,7 +175,7 @@ def test_panels_are_filtered(client, service, panel):
 def test_panels_refuse_a_malformed_filter(client):
     answer = client.get("/api/reference-panels/?service=abc")
     assert answer.status_code == 400
-    assert list(answer.json()) == ["service"]
+    assert list(answer.json()["details"]) == ["service"]
 
 
 def test_panels_of_a_service_are_a_plain_array(client, service, panel):
@@ -191,7 +191,7 @@ def test_panels_of_a_service_are_a_plain_array(client, service, panel):
 def test_panels_of_a_service_are_refused_to_an_anonymous_caller(client, service):
     answer = client.get(f"/api/services/{service.pk}/reference_panels/")
     assert answer.status_code == 403
-    assert answer.json() == {"detail": "Authentication credentials were not provided."}
+    assert answer.json()["detail"] == "Authentication credentials were not provided."
 
 
 @pytest.mark.parametrize("path", ["/api/services/", "/api/reference-panels/"])
