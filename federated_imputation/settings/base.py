@@ -8,10 +8,8 @@ ENVIRONMENT = env.ENVIRONMENT
 VERSION = "0.1.0"
 
 DEBUG = False
-SECRET_KEY = env.required(env.own("SECRET_KEY"))
-ALLOWED_HOSTS = env.words(
-    "ALLOWED_HOSTS", default=("127.0.0.1", "localhost", "[::1]") if env.IS_DEVELOPMENT else ()
-)
+SECRET_KEY = env.key(env.own("SECRET_KEY"))
+ALLOWED_HOSTS = env.host_names()
 
 INSTALLED_APPS = [
     "django_prometheus",

@@ -7,7 +7,9 @@ may type `DEPLOYMENT=node-afr ./manage.py shell`. `ENVIRONMENT=check` is for the
 (`makemigrations --check`): no database, secrets that live as long as the process.
 """
 
+import base64
 import os
+import re
 import secrets as random_secrets
 from pathlib import Path
 from typing import Any, Final
@@ -34,7 +36,13 @@ if ENVIRONMENT not in {"development", "production", "check"}:
     )
 IS_DEVELOPMENT: Final = ENVIRONMENT == "development"
 
+_SHORTEST_KEY: Final = 32  # characters
+# 32 bytes as Fernet keys are written: https://github.com/fernet/spec/blob/master/Spec.md
+_FERNET_KEY: Final = re.compile(r"[A-Za-z0-9_-]{43}=")
+_POSTGRES_URL: Final = re.compile(r"postgres(ql)?://")
 _missing: list[str] = []
+_unfit: list[str] = []
+_keys: dict[str, str] = {}
 
 
 def own(name: str) -> str:
@@ -51,6 +59,44 @@ def required(name: str) -> str:
         return random_secrets.token_urlsafe(32)
     _missing.append(name)
     return ""
+
+
+def key(name: str) -> str:
+    """Value of `name`, which signs something: required, long enough, and no other such value."""
+    value = required(name)
+    if not value:
+        return value
+    if len(value) < _SHORTEST_KEY:
+        _unfit.append(f"{name} is shorter than {_SHORTEST_KEY} characters")
+    twins = (other for other, taken in _keys.items() if taken == value and other != name)
+    _unfit.extend(f"{name} is the same as {other}" for other in twins)
+    _keys[name] = value
+    return value
+
+
+def encryption_keys(name: str) -> list[str]:
+    """The Fernet keys in the comma-separated `name`, at least one."""
+    if ENVIRONMENT == "check":
+        return [base64.urlsafe_b64encode(random_secrets.token_bytes(32)).decode()]
+    values = [value.strip() for value in required(name).split(",") if value.strip()]
+    for number, value in enumerate(values, start=1):
+        if not _FERNET_KEY.fullmatch(value):
+            _unfit.append(
+                f"{name}: value {number} of {len(values)} is no Fernet key "
+                "(32 bytes in URL-safe base64)"
+            )
+    if not values:
+        _missing.append(name)
+    return values
+
+
+def host_names() -> list[str]:
+    """Value of `ALLOWED_HOSTS`; outside development somebody has to say it."""
+    local = ("127.0.0.1", "localhost", "[::1]") if IS_DEVELOPMENT else ()
+    names = words("ALLOWED_HOSTS", default=local)
+    if not names and ENVIRONMENT == "production":
+        _missing.append("ALLOWED_HOSTS")
+    return names
 
 
 def optional(name: str, default: str) -> str:
@@ -84,11 +130,21 @@ def database() -> dict[str, Any]:
     """This deployment's one database, from `<NAME>_DATABASE_URL`."""
     if ENVIRONMENT == "check":
         return {"ENGINE": "django.db.backends.dummy"}
-    url = required(own("DATABASE_URL"))
+    name = own("DATABASE_URL")
+    url = required(name)
     if not url:
         return {}
+    try:
+        parts = _env.db_url_config(url) if _POSTGRES_URL.match(url) else {}
+    except ValueError:  # whose text may hold a part of the password
+        parts = {}
+    if not parts:
+        _unfit.append(
+            f"{name} is no postgres://role:password@host:port/database "
+            "(a password with / or ? in it must be percent-encoded)"
+        )
     return {
-        **_env.db_url_config(url),
+        **parts,
         "ENGINE": "django_prometheus.db.backends.postgresql",
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {"connect_timeout": 5, "application_name": DEPLOYMENT.name},
@@ -96,14 +152,18 @@ def database() -> dict[str, Any]:
 
 
 def refuse_if_incomplete() -> None:
-    """Stop the start when a required variable is missing; called last by each settings module.
+    """Stop the start when a required variable is missing or unfit; called last by each module.
 
     Raises:
-        ImproperlyConfigured: Naming every missing variable, not only the first.
+        ImproperlyConfigured: Naming every such variable, not only the first, and no value.
     """
-    if _missing:
-        names = ", ".join(sorted(set(_missing)))
+    wrong = [
+        f"{what}: {separator.join(sorted(set(entries)))}."
+        for what, separator, entries in (("Missing", ", ", _missing), ("Unfit", "; ", _unfit))
+        if entries
+    ]
+    if wrong:
         raise ImproperlyConfigured(
-            f"Deployment {DEPLOYMENT.name!r} cannot start without: {names}. "
-            "For development, `manage.py platform up` makes them."
+            f"Deployment {DEPLOYMENT.name!r} cannot start. {' '.join(wrong)} "
+            "For development, `manage.py platform up` makes all of them."
         )

@@ -75,11 +75,9 @@ SPECTACULAR_SETTINGS = {
 }
 
 # Decrypts the stored credentials of external services; the first key encrypts, all decrypt.
-FIELD_ENCRYPTION_KEYS = env.required("FIELD_ENCRYPTION_KEYS").split(",")
+FIELD_ENCRYPTION_KEYS = env.encryption_keys("FIELD_ENCRYPTION_KEYS")
 # Ties each token to the password and the state of its user; the same wherever tokens are checked.
-TOKEN_DIGEST_KEY = env.required("TOKEN_DIGEST_KEY")
-# Whether a login writes the hash again in the newest form; off while another side reads it too.
-PASSWORD_UPGRADE = env.switch("PASSWORD_UPGRADE", default=False)
+TOKEN_DIGEST_KEY = env.key("TOKEN_DIGEST_KEY")
 GUARDED_HTTP_ALLOW = env.words("GUARDED_HTTP_ALLOW")
 BACKGROUND_CHECKS = env.switch("BACKGROUND_CHECKS", default=not env.IS_DEVELOPMENT)
 

@@ -10,12 +10,15 @@ from federated_imputation.monolith.accounts.operations.login import (
     check_login,
     record_logout,
 )
+from federated_imputation.monolith.accounts.operations.rotation import Rotation, rotate_secrets
 
 __all__ = [
     "BadCredentials",
+    "Rotation",
     "check_login",
     "forget_job_secrets",
     "record_audit",
     "record_logout",
+    "rotate_secrets",
     "store_credential",
 ]

@@ -6,6 +6,11 @@ from federated_imputation.monolith.accounts.queries.credentials import (
     reveal_result_password,
 )
 from federated_imputation.monolith.accounts.queries.people import (
+from federated_imputation.monolith.accounts.queries.encrypted import (
+    EncryptedRow,
+    SecretsByKey,
+    count_secrets,
+)
     find_profile,
     get_user_with_profile,
 )
@@ -19,5 +24,8 @@ __all__ = [
     "find_rights",
     "get_user_with_profile",
     "reveal_credential",
+    "EncryptedRow",
+    "SecretsByKey",
     "reveal_result_password",
 ]
+    "count_secrets",
