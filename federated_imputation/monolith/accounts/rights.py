@@ -72,13 +72,17 @@ class Rights:
 
     Attributes:
         user_id: `None` for an anonymous caller, who has no rights at all.
+        is_superuser: Whether Django's flag is set; only such a caller may hand it on.
         capabilities: On the whole platform.
         granted: By service id, the kinds of `ServicePermission` that are in force there.
+        barred: Ids of the services that refuse this user, whatever the role.
     """
 
     user_id: int | None = None
+    is_superuser: bool = False
     capabilities: frozenset[Capability] = frozenset()
     granted: Mapping[int, frozenset[str]] = field(default_factory=dict)
+    barred: frozenset[int] = frozenset()
 
     def may(self, capability: Capability) -> bool:
         return capability in self.capabilities
@@ -87,6 +91,11 @@ class Rights:
         """Whether a right at this service is, or implies, `kind`."""
         held = self.granted.get(service_id, frozenset())
         return any(kind in _IMPLIED.get(other, frozenset()) for other in held)
+
+    def may_submit_to(self, service_id: int) -> bool:
+        """Whether a job may be sent to this service: by role or right, unless it bars the user."""
+        allowed = self.may(Capability.SUBMIT_JOBS) or self.may_at(service_id, Kind.SUBMIT_JOBS)
+        return allowed and service_id not in self.barred
 
     def services_with(self, kind: str) -> frozenset[int]:
         """Ids of the services at which `may_at` holds for `kind`."""

@@ -1,15 +1,78 @@
-"""Users and their profiles."""
+"""Users, their profiles and their roles."""
 
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
+from django.db.models import Q, QuerySet
 
-from federated_imputation.monolith.accounts.models import UserProfile
+from federated_imputation.monolith.accounts.models import UserProfile, UserRole
+from federated_imputation.monolith.accounts.rights import (
+    ROLE_CAPABILITIES,
+    Capability,
+    Rights,
+)
 
-__all__ = ["find_profile", "get_user_with_profile"]
+__all__ = [
+    "administrators",
+    "find_profile",
+    "get_user_with_profile",
+    "permissions_by_codename",
+    "profiles",
+    "roles",
+    "users",
+]
+
+
+def roles() -> QuerySet[UserRole]:
+    """All roles by id, each with the permissions that are listed for it."""
+    return UserRole.objects.prefetch_related("permissions").order_by("id")
+
+
+def permissions_by_codename(codenames: list[str]) -> QuerySet[Permission]:
+    """Every permission with one of these codenames."""
+    return Permission.objects.filter(codename__in=codenames).order_by("id")
+
+
+def users(*, search: str = "", is_active: bool | None = None) -> QuerySet[User]:
+    """All users by id, with profile and role if there are any.
+
+    Args:
+        search: A part of the username, the address or a name, in any case; '' for all.
+        is_active: `None` for both.
+    """
+    found = User.objects.select_related("profile__role")
+    if is_active is not None:
+        found = found.filter(is_active=is_active)
+    if search:
+        found = found.filter(
+            Q(username__icontains=search)
+            | Q(email__icontains=search)
+            | Q(first_name__icontains=search)
+            | Q(last_name__icontains=search)
+        )
+    return found.order_by("id")
 
 
 def get_user_with_profile(*, user_id: int) -> User:
     """The user, with profile and role if there are any, in one query."""
     return User.objects.select_related("profile__role").get(pk=user_id)
+
+
+def administrators() -> QuerySet[User]:
+    """The active users who may manage users, by id."""
+    names = [name for name, held in ROLE_CAPABILITIES.items() if Capability.MANAGE_USERS in held]
+    by_role = Q(profile__role__name__in=names, profile__role__is_active=True)
+    found = User.objects.filter(Q(is_superuser=True) | by_role, is_active=True)
+    return found.order_by("id")
+
+
+def profiles(by: Rights) -> QuerySet[UserProfile]:
+    """The profiles that the caller may see, by id, with user and role.
+
+    The own one; all with the capability to manage users.
+    """
+    found = UserProfile.objects.select_related("user", "role")
+    if not by.may(Capability.MANAGE_USERS):
+        found = found.filter(Q(user_id=by.user_id))
+    return found.order_by("id")
 
 
 def find_profile(*, user_id: int) -> UserProfile | None:
