@@ -6,7 +6,8 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers
 from rest_framework.exceptions import NotFound
 from rest_framework.generics import ListAPIView
 from rest_framework.negotiation import BaseContentNegotiation
@@ -61,16 +62,6 @@ class _AnyAccept(BaseContentNegotiation):
         return renderer, renderer.media_type
 
 
-@extend_schema_view(
-    get=extend_schema(
-        responses={
-            (200, "application/octet-stream"): OpenApiTypes.BINARY,
-            (206, "application/octet-stream"): OpenApiTypes.BINARY,
-            416: OpenApiResponse(description="The range lies behind the end of the file."),
-            404: OpenApiResponse(description="No such file, or it is no longer stored."),
-        }
-    )
-)
 class DownloadView(APIView):
     """The bytes of a result file, with `Range`, `If-Range` and `If-None-Match`.
 
@@ -83,6 +74,27 @@ class DownloadView(APIView):
     permission_classes = [in_scope("files")]
     content_negotiation_class = _AnyAccept
 
+    class DownloadLink(serializers.Serializer[Any]):
+        download_url = serializers.CharField()
+        filename = serializers.CharField()
+        file_size = serializers.IntegerField()
+
+    @extend_schema(
+        summary="The bytes of a result file",
+        parameters=[
+            OpenApiParameter("Range", str, OpenApiParameter.HEADER, description="RFC 9110 14.2."),
+            OpenApiParameter("If-Range", str, OpenApiParameter.HEADER),
+            OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER),
+        ],
+        responses={
+            (200, "application/json"): DownloadLink,
+            (200, "application/octet-stream"): OpenApiTypes.BINARY,
+            (206, "application/octet-stream"): OpenApiTypes.BINARY,
+            304: OpenApiResponse(description="The file is what `If-None-Match` names."),
+            404: OpenApiResponse(description="No such file, or it is no longer stored."),
+            416: OpenApiResponse(description="The range lies behind the end of the file."),
+        },
+    )
     def get(
         self, request: Request, file_id: int, job_id: UUID | str | None = None
     ) -> HttpResponseBase:

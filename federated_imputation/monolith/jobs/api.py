@@ -10,7 +10,8 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
 from rest_framework.generics import ListAPIView
@@ -46,16 +47,14 @@ __all__ = [
 ]
 
 
-class Refusal(serializers.Serializer[Any]):
-    error = serializers.CharField()
-
-
 class Accepted(serializers.Serializer[Any]):
     message = serializers.CharField()
     task_id = serializers.UUIDField()
 
 
+_JOB_ID = OpenApiParameter("job_id", OpenApiTypes.UUID, OpenApiParameter.PATH)
 _NOT_THERE = OpenApiResponse(description="No such job, or not one that the caller may see.")
+_NOT_NOW = OpenApiResponse(description="The status of the job does not allow it.")
 
 
 class JobListView(ListAPIView[ImputationJob]):
@@ -116,11 +115,12 @@ class JobListView(ListAPIView[ImputationJob]):
         status = serializers.CharField()
         created_at = serializers.DateTimeField()
 
-    @extend_schema(parameters=[JobFilters])
+    @extend_schema(summary="The caller's jobs, newest first", parameters=[JobFilters])
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
 
     @extend_schema(
+        summary="Submit a job",
         request={"multipart/form-data": JobInput},
         responses={201: CreatedJob, 400: OpenApiResponse(description="What is wrong, by field.")},
     )
@@ -145,6 +145,7 @@ class JobListView(ListAPIView[ImputationJob]):
         return queries.jobs(self.request.user, **wanted.validated_data)
 
 
+@extend_schema(parameters=[_JOB_ID])
 class JobView(APIView):
     """One job with its history and files; its owner may rename it, or delete it when it is over."""
 
@@ -154,19 +155,33 @@ class JobView(APIView):
         name = serializers.CharField(max_length=200, required=False)
         description = serializers.CharField(required=False, allow_blank=True)
 
-    @extend_schema(responses={200: JobDetailOutput, 404: _NOT_THERE})
+    @extend_schema(
+        summary="One job with its history and files",
+        responses={200: JobDetailOutput, 404: _NOT_THERE},
+    )
     def get(self, request: Request, job_id: str) -> Response:
         return self._shown(request, job_id)
 
-    @extend_schema(request=JobEdit, responses={200: JobDetailOutput, 404: _NOT_THERE})
+    @extend_schema(
+        summary="Rename one's own job",
+        request=JobEdit,
+        responses={200: JobDetailOutput, 404: _NOT_THERE},
+    )
     def put(self, request: Request, job_id: str) -> Response:
         return self._edit(request, job_id)
 
-    @extend_schema(request=JobEdit, responses={200: JobDetailOutput, 404: _NOT_THERE})
+    @extend_schema(
+        summary="Change the name or description of one's own job",
+        request=JobEdit,
+        responses={200: JobDetailOutput, 404: _NOT_THERE},
+    )
     def patch(self, request: Request, job_id: str) -> Response:
         return self._edit(request, job_id)
 
-    @extend_schema(responses={204: None, 400: Refusal, 404: _NOT_THERE})
+    @extend_schema(
+        summary="Delete one's own job when it is over",
+        responses={204: None, 400: _NOT_NOW, 404: _NOT_THERE},
+    )
     def delete(self, request: Request, job_id: str) -> Response:
         job = _owned(request, job_id)
         try:
@@ -197,6 +212,7 @@ class JobView(APIView):
         return Response(JobDetailOutput(job).data)
 
 
+@extend_schema(parameters=[_JOB_ID])
 class CancelView(APIView):
     """Asks for the end of a job that is not over.
 
@@ -206,21 +222,23 @@ class CancelView(APIView):
 
     permission_classes = [in_scope("jobs")]
 
-    @extend_schema(request=None, responses={202: Accepted, 400: Refusal, 404: _NOT_THERE})
+    @extend_schema(request=None, responses={202: Accepted, 400: _NOT_NOW, 404: _NOT_THERE})
     def post(self, request: Request, job_id: str) -> Response:
         return _asked(request, job_id, operations.cancel_job, "Job cancellation requested")
 
 
+@extend_schema(parameters=[_JOB_ID])
 class RetryView(APIView):
     """Takes a failed or cancelled job up again, as a new attempt with the same file."""
 
     permission_classes = [in_scope("jobs")]
 
-    @extend_schema(request=None, responses={202: Accepted, 400: Refusal, 404: _NOT_THERE})
+    @extend_schema(request=None, responses={202: Accepted, 400: _NOT_NOW, 404: _NOT_THERE})
     def post(self, request: Request, job_id: str) -> Response:
         return _asked(request, job_id, operations.retry_job, "Job retry requested")
 
 
+@extend_schema(parameters=[_JOB_ID])
 class RevealPasswordView(APIView):
     """The password of the job's encrypted files, for its owner alone; each look is audited."""
 
@@ -242,6 +260,7 @@ class RevealPasswordView(APIView):
         return Response({"password": password}, headers={"Cache-Control": "no-store"})
 
 
+@extend_schema(parameters=[_JOB_ID])
 class JobUpdatesView(APIView):
     """What happened to one job, oldest first."""
 
@@ -253,6 +272,7 @@ class JobUpdatesView(APIView):
         return Response([StatusUpdateOutput(update).data for update in found])
 
 
+@extend_schema(parameters=[_JOB_ID])
 class JobFilesView(APIView):
     """The files that one job brought, in the order in which they came."""
 
