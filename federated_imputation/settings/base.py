@@ -56,7 +56,7 @@ TEMPLATES = [
 ]
 
 REST_FRAMEWORK = {
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "apps.shared.openapi.inspection.Inspector",
     # Deny by default: every view says who may.
     "DEFAULT_PERMISSION_CLASSES": ["apps.shared.identity.permissions.DenyAll"],
     "DEFAULT_AUTHENTICATION_CLASSES": [],

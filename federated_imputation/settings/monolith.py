@@ -1,5 +1,6 @@
 """The monolith: the legacy system, its admin, its Celery worker and beat."""
 
+from apps.shared.openapi.bounds import BIGINT
 from federated_imputation.settings import env
 from federated_imputation.settings.base import *
 
@@ -68,10 +69,18 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Federated Genomic Imputation Platform",
     "DESCRIPTION": "One upload, many imputation services.",
     "VERSION": VERSION,
-    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENFORCE_NON_BLANK_FIELDS": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "PATH_CONVERTER_OVERRIDES": {"int": BIGINT},
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "apps.shared.openapi.errors.add_errors",
+        "federated_imputation.monolith.openapi.add_examples",
+    ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
 }
 
 # Decrypts the stored credentials of external services; the first key encrypts, all decrypt.

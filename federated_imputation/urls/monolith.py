@@ -1,7 +1,7 @@
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from apps.shared.openapi.api import DocsView, SchemaView
 from federated_imputation.monolith.dashboard.api import LegacyAliveView, LegacyReadyView
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -11,13 +11,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", include("federated_imputation.monolith.jobs.urls")),
     path("api/", include("federated_imputation.monolith.files.urls")),
     path("api/", include("federated_imputation.monolith.dashboard.urls")),
-    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path(
-        "api/docs/",
-        # Its renderer has no words for OPTIONS.
-        SpectacularSwaggerView.as_view(url_name="schema", http_method_names=["get", "head"]),
-        name="docs",
-    ),
+    path("api/schema/", SchemaView.as_view(), name="schema"),
+    path("api/docs/", DocsView.as_view(), name="docs"),
     path("health/", LegacyAliveView.as_view()),
     path("health/ready/", LegacyReadyView.as_view()),
     path("", include("apps.shared.health.urls")),
