@@ -58,7 +58,9 @@ UPLOAD_LIMIT_MB = 10_001
 REST_FRAMEWORK = {
     **REST_FRAMEWORK,
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "apps.shared.identity.sessions.SameOriginSessionAuthentication"
+        # The session first: it has no challenge, so a request without credentials gets a 403.
+        "apps.shared.identity.sessions.SameOriginSessionAuthentication",
+        "federated_imputation.monolith.accounts.authentication.BearerAuthentication",
     ],
     # What `/api/schema/?version=` may name; it is repeated in a header of the answer.
     "ALLOWED_VERSIONS": ["v1", "v2"],
@@ -98,10 +100,14 @@ LOGGING["loggers"] = {
 
 CELERY_BROKER_URL = REDIS_URL
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_IMPORTS = ["federated_imputation.monolith.jobs.tasks"]
+CELERY_IMPORTS = [
+    "federated_imputation.monolith.accounts.tasks",
+    "federated_imputation.monolith.jobs.tasks",
+]
 CELERY_TASK_IGNORE_RESULT = True
 # Beat's messages die unread when no worker runs; the rows keep what is due.
 CELERY_BEAT_SCHEDULE = {
+    "accounts.sweep": {"task": "accounts.sweep", "schedule": 3600.0, "options": {"expires": 600}},
     "jobs.tick": {"task": "jobs.tick", "schedule": 1.0, "options": {"expires": 5}},
     "jobs.sweep": {"task": "jobs.sweep", "schedule": 3600.0, "options": {"expires": 600}},
 }

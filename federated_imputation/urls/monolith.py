@@ -2,10 +2,12 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from apps.shared.openapi.api import DocsView, SchemaView
+from federated_imputation.monolith.accounts.api.tokens import KeySetView
 from federated_imputation.monolith.dashboard.api import LegacyAliveView, LegacyReadyView
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
+    path(".well-known/jwks.json", KeySetView.as_view()),
     path("api/", include("federated_imputation.monolith.accounts.urls")),
     path("api/", include("federated_imputation.monolith.registry.urls")),
     path("api/", include("federated_imputation.monolith.jobs.urls")),

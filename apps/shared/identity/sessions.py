@@ -5,6 +5,8 @@ is refused: browsers tell it in `Sec-Fetch-Site` and in `Origin`, which scripts 
 Clients that are not browsers send neither and hold no cookies of a stranger.
 """
 
+from typing import Any
+
 from django.conf import settings
 from django.http import HttpRequest
 from drf_spectacular.authentication import SessionScheme
@@ -12,13 +14,24 @@ from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 
+from apps.contracts.tokens import CREDENTIALS_HEADER, bearer_token
+
 __all__ = ["SameOriginSessionAuthentication", "is_foreign", "refuse_foreign_origin"]
 
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
 
 
 class SameOriginSessionAuthentication(SessionAuthentication):
-    """The user of the session cookie; 403 for an unsafe request that another site made."""
+    """The user of the session cookie; 403 for an unsafe request that another site made.
+
+    A request that also carries a token was sent with that token on purpose, while browsers add
+    cookies by themselves: the token decides, and the cookie counts for nothing.
+    """
+
+    def authenticate(self, request: Request) -> tuple[Any, None] | None:
+        if bearer_token(request.headers.get(CREDENTIALS_HEADER, "")) is not None:
+            return None
+        return super().authenticate(request)
 
     def enforce_csrf(self, request: Request | HttpRequest) -> None:
         refuse_foreign_origin(request)

@@ -14,13 +14,13 @@ from federated_imputation.monolith.accounts.api.sessions import (
     LoginView,
     LogoutView,
 )
+from federated_imputation.monolith.accounts.api.tokens import RefreshTokenView, RevokeTokenView
 from federated_imputation.monolith.accounts.api.users import (
     ResetPasswordView,
     ToggleActiveView,
     UserListView,
     UserView,
 )
-from federated_imputation.monolith.accounts.api.tokens import RefreshTokenView, RevokeTokenView
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("auth/login/", LoginView.as_view()),

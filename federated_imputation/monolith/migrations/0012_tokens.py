@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="RevokedToken",
             fields=[
-                ("jti", models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ("jti", models.CharField(max_length=32, primary_key=True, serialize=False)),
                 ("expires_at", models.DateTimeField(db_index=True)),
             ],
         ),
@@ -95,12 +95,30 @@ class Migration(migrations.Migration):
                         default=uuid.uuid4, editable=False, primary_key=True, serialize=False
                     ),
                 ),
-                ("current_jti", models.CharField(max_length=64)),
+                ("current_jti", models.CharField(max_length=32)),
+                (
+                    "session_key",
+                    models.CharField(blank=True, default="", editable=False, max_length=40),
+                ),
                 ("created_at", models.DateTimeField(editable=False)),
                 ("refreshed_at", models.DateTimeField(editable=False)),
                 ("expires_at", models.DateTimeField(db_index=True, editable=False)),
                 ("revoked_at", models.DateTimeField(editable=False, null=True)),
-                ("revoked_because", models.CharField(blank=True, default="", max_length=20)),
+                (
+                    "revoked_because",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("logout", "Logged out"),
+                            ("replaced", "Logged in again in the same session"),
+                            ("reused", "A refresh token was used twice"),
+                            ("revoked", "A refresh token was handed in"),
+                            ("password", "The password was changed"),
+                        ],
+                        default="",
+                        max_length=20,
+                    ),
+                ),
                 (
                     "user",
                     models.ForeignKey(
@@ -110,5 +128,20 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("revoked_at__isnull", True), ("revoked_because", "")),
+                            models.Q(
+                                ("revoked_at__isnull", False),
+                                models.Q(("revoked_because", ""), _negated=True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="tokenfamily_revoked_for_a_reason",
+                    )
+                ],
+            },
         ),
     ]

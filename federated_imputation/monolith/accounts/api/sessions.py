@@ -1,4 +1,4 @@
-"""Login, logout and who am I, over the session cookie."""
+"""Login, logout and who am I."""
 
 from typing import Any
 
@@ -16,18 +16,21 @@ from apps.shared.api.origin import origin_of
 from apps.shared.identity.caller import caller_id
 from apps.shared.identity.permissions import SignedIn, in_scope
 from apps.shared.identity.sessions import refuse_foreign_origin
-from federated_imputation.monolith.accounts.operations import (
-    BadCredentials,
-    check_login,
-    record_logout,
+from federated_imputation.monolith.accounts.api.families import (
+    family_of,
+    remember_family,
+    remembered_family,
 )
+from federated_imputation.monolith.accounts.api.tokens import UNCACHED, TokenPair, token_pair
+from federated_imputation.monolith.accounts.operations import BadCredentials, check_login
+from federated_imputation.monolith.accounts.operations.tokens import end_login, open_family
 from federated_imputation.monolith.accounts.queries import get_user_with_profile
 
 __all__ = ["CurrentUserView", "LoginView", "LogoutView"]
 
 
 class LoginView(APIView):
-    """Starts a session for a username and password."""
+    """Starts a session, and a login by token, for a username and password."""
 
     permission_classes = [AllowAny]
     authentication_classes = []
@@ -36,7 +39,7 @@ class LoginView(APIView):
         username = serializers.CharField()
         password = serializers.CharField(trim_whitespace=False)
 
-    class LoginOutput(serializers.Serializer[Any]):
+    class LoginOutput(TokenPair):
         class LoggedInUser(serializers.Serializer[Any]):
             id = serializers.IntegerField()
             username = serializers.CharField()
@@ -65,22 +68,48 @@ class LoginView(APIView):
             )
         except BadCredentials:
             return Response({"error": "Invalid credentials"}, status=401)
+        earlier = remembered_family(request)
         login(request, user)
-        return Response(self.LoginOutput({"user": user, "message": "Login successful"}).data)
+        issued = open_family(
+            user=user,
+            session_key=request.session.session_key or "",
+            replaces=earlier,
+            now=timezone.now(),
+        )
+        remember_family(request, issued.family)
+        output = {"user": user, "message": "Login successful", **token_pair(issued)}
+        return Response(self.LoginOutput(output).data, headers=UNCACHED)
 
 
 class LogoutView(APIView):
-    """Ends the session."""
+    """Ends this login: its session and its tokens, whichever of them the request carries.
+
+    API tokens stay: they belong to scripts, and each is revoked by itself.
+    """
 
     permission_classes = [SignedIn]
+
+    class LogoutInput(serializers.Serializer[Any]):
+        everywhere = serializers.BooleanField(
+            default=False, help_text="End every session and every login by token of this user."
+        )
 
     class LogoutOutput(serializers.Serializer[Any]):
         message = serializers.CharField()
 
-    @extend_schema(request=None, responses=LogoutOutput)
+    @extend_schema(request=LogoutInput, responses=LogoutOutput)
     def post(self, request: Request) -> Response:
-        record_logout(user_id=caller_id(request), origin=origin_of(request), now=timezone.now())
-        logout(request)
+        given = self.LogoutInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        end_login(
+            user_id=caller_id(request),
+            family=family_of(request),
+            everywhere=given.validated_data["everywhere"],
+            origin=origin_of(request),
+            now=timezone.now(),
+        )
+        if request.auth is None:
+            logout(request)
         return Response({"message": "Logout successful"})
 
 
@@ -114,16 +143,16 @@ class CurrentUserView(APIView):
         user = CurrentUser()
         authenticated = serializers.BooleanField()
         session_id = serializers.CharField(
-            help_text="Tells sessions apart; it is not the cookie and opens nothing."
+            help_text="Tells logins apart; it is neither cookie nor token and opens nothing."
         )
 
     @extend_schema(responses=CurrentUserOutput)
     def get(self, request: Request) -> Response:
         user = get_user_with_profile(user_id=caller_id(request))
-        session = request.session.session_key or ""
+        login_name = str(request.auth or request.session.session_key or "")
         output = {
             "user": user,
             "authenticated": True,
-            "session_id": salted_hmac("accounts.session_id", session).hexdigest()[:32],
+            "session_id": salted_hmac("accounts.session_id", login_name).hexdigest()[:32],
         }
         return Response(self.CurrentUserOutput(output).data)

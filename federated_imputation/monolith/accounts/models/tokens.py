@@ -39,21 +39,39 @@ class SigningKey(models.Model):
 
 
 class TokenFamily(models.Model):
-    """One login by token, and every token that descends from it; revoked as a whole.
+    """One login by token, and every token that descends from it; it ends as a whole.
 
-    `current_jti` is the only refresh token that may be used; any other is reuse.
+    `current_jti` names the only refresh token that may be used; any other is reuse. `session_key`
+    is the session that the same login started, '' when there is none: they end together.
     """
+
+    class Ending(models.TextChoices):
+        LOGOUT = "logout", "Logged out"
+        REPLACED = "replaced", "Logged in again in the same session"
+        REUSED = "reused", "A refresh token was used twice"
+        REVOKED = "revoked", "A refresh token was handed in"
+        PASSWORD = "password", "The password was changed"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="token_families"
     )
-    current_jti = models.CharField(max_length=64)
+    current_jti = models.CharField(max_length=32)
+    session_key = models.CharField(max_length=40, blank=True, default="", editable=False)
     created_at = models.DateTimeField(editable=False)
     refreshed_at = models.DateTimeField(editable=False)
     expires_at = models.DateTimeField(db_index=True, editable=False)
     revoked_at = models.DateTimeField(null=True, editable=False)
-    revoked_because = models.CharField(max_length=20, blank=True, default="")
+    revoked_because = models.CharField(max_length=20, blank=True, default="", choices=Ending)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(revoked_at__isnull=True, revoked_because="")
+                | (Q(revoked_at__isnull=False) & ~Q(revoked_because="")),
+                name="tokenfamily_revoked_for_a_reason",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"Login {self.pk} of user {self.user_id}"
@@ -62,7 +80,7 @@ class TokenFamily(models.Model):
 class RevokedToken(models.Model):
     """A single access token that ended before its time; forgotten when that has come."""
 
-    jti = models.CharField(primary_key=True, max_length=64)
+    jti = models.CharField(primary_key=True, max_length=32)
     expires_at = models.DateTimeField(db_index=True)
 
     def __str__(self) -> str:
@@ -76,7 +94,7 @@ class ApiToken(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens"
     )
     name = models.CharField(max_length=100)
-    prefix = models.CharField(max_length=16)
+    prefix = models.CharField(max_length=16)  # by which its owner knows it again
     sha256 = models.CharField(max_length=64, unique=True)
     scopes = models.JSONField(default=list)
     user_digest = models.CharField(max_length=64)  # as a token's claim: dies with the password
