@@ -40,6 +40,7 @@ class Servers:
             "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
             "TOKEN_DIGEST_KEY": secrets.token_urlsafe(48),
             "RATE_LIMITS": "off",
+            "PASSWORD_REFUSAL_MILLISECONDS": "0",
             "GUARDED_HTTP_ALLOW": "",
             "BACKGROUND_CHECKS": "off",
             "TEST_SERVERS_FOLDER": str(self.folder),

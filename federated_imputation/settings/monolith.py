@@ -1,6 +1,7 @@
 """The monolith: the legacy system, its admin, its Celery worker and beat."""
 
 from apps.shared.openapi.bounds import BIGINT
+from apps.contracts.passwords import hasher_paths
 from federated_imputation.settings import env
 from federated_imputation.settings.base import *
 
@@ -32,11 +33,15 @@ TEMPLATES[0]["OPTIONS"]["context_processors"] += [  # type: ignore[index]
     "django.contrib.messages.context_processors.messages",
 ]
 
-# The legacy hash first, since a new password must stay readable to the legacy process.
-PASSWORD_HASHERS = [
-    "apps.shared.identity.hashers.LegacyPBKDF2PasswordHasher",
-    "apps.shared.identity.hashers.LegacyPBKDF2SHA1PasswordHasher",
-    "apps.shared.identity.hashers.LegacyScryptPasswordHasher",
+# Whether a login writes the hash again in the newest form; off while another side reads it too.
+PASSWORD_UPGRADE = env.switch("PASSWORD_UPGRADE", default=False)
+PASSWORD_HASHERS = hasher_paths(upgrade=PASSWORD_UPGRADE)
+# A refused password is answered after a whole number of these, whatever was wrong with it.
+PASSWORD_REFUSAL_SECONDS = env.integer("PASSWORD_REFUSAL_MILLISECONDS", default=1000) / 1000
+# The second is asked for permissions and for sessions of the legacy process, not for passwords.
+AUTHENTICATION_BACKENDS = [
+    "federated_imputation.monolith.accounts.backend.PasswordBackend",
+    "django.contrib.auth.backends.ModelBackend",
 ]
 # For new passwords only: whoever has a weaker one keeps it.
 AUTH_PASSWORD_VALIDATORS = [

@@ -3,9 +3,11 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from apps.shared.openapi.api import DocsView, SchemaView
 from federated_imputation.monolith.accounts.api.tokens import KeySetView
+from federated_imputation.monolith.accounts.password_page import change_own_password
 from federated_imputation.monolith.dashboard.api import LegacyAliveView, LegacyReadyView
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("admin/password_change/", change_own_password),
     path("admin/", admin.site.urls),
     path(".well-known/jwks.json", KeySetView.as_view()),
     path("api/", include("federated_imputation.monolith.accounts.urls")),

@@ -41,12 +41,6 @@ def test_login_opens_any_iteration_count_and_leaves_the_hash(status, hashed):
     assert status(hashed) == (200, hashed)
 
 
-def test_login_rewrites_an_older_algorithm_in_the_form_that_every_side_reads(status):
-    answer, stored = status(SHA1_1000)
-    assert answer == 200
-    assert stored.startswith("pbkdf2_sha256$600000$")
-
-
 @pytest.mark.parametrize(
     "hashed",
     [

@@ -1,0 +1,71 @@
+"""Who a username and password belong to: the authentication backend of every login.
+
+It stands before Django's `ModelBackend`, which then is never asked about a password. That one
+stays for what else it does: it knows the permissions, and it is the name in the sessions that the
+legacy process made.
+"""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.backends import BaseBackend
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+
+from apps.shared.identity.passwords import check_password
+
+__all__ = ["PasswordBackend"]
+
+
+class PasswordBackend(BaseBackend):
+    """Lets an active user in whose password fits, in whatever form it is stored.
+
+    An unknown name, a deactivated user, a hash that nothing fits and a wrong password are one and
+    the same refusal, also by the clock.
+
+    A login leaves the stored hash as it is. With `PASSWORD_UPGRADE` it rewrites an older form,
+    unless the row has got another hash in the meantime.
+    """
+
+    def authenticate(
+        self,
+        request: HttpRequest | None,
+        username: str | None = None,
+        password: str | None = None,
+        **kwargs: Any,
+    ) -> User | None:
+        """Return the user; `None` when no username and password are given.
+
+        Raises:
+            PermissionDenied: They are nobody's; no backend after this one is asked.
+        """
+        if username is None or password is None:
+            return None
+        user = User.objects.filter(username=username, is_active=True).first()
+        verdict = check_password(password, user.password if user else None)
+        if user is None or not verdict:
+            raise PermissionDenied
+        if settings.PASSWORD_UPGRADE and verdict.outdated:
+            return _upgrade(user, password)
+        return user
+
+    def get_user(self, user_id: int) -> User | None:
+        return User.objects.filter(pk=user_id, is_active=True).first()
+
+
+def _upgrade(user: User, password: str) -> User:
+    """Write the hash anew where nobody else has; the user as stored then.
+
+    Raises:
+        PermissionDenied: Another password was set meanwhile, or the user may not log in any more.
+    """
+    checked, user.password = user.password, make_password(password)
+    if User.objects.filter(pk=user.pk, password=checked).update(password=user.password):
+        return user
+    # Another login may have done the same, or somebody changed the password.
+    stored = User.objects.filter(pk=user.pk, is_active=True).first()
+    if stored is None or not check_password(password, stored.password):
+        raise PermissionDenied
+    return stored
