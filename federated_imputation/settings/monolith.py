@@ -1,7 +1,7 @@
 """The monolith: the legacy system, its admin, its Celery worker and beat."""
 
-from apps.shared.openapi.bounds import BIGINT
 from apps.contracts.passwords import hasher_paths
+from apps.shared.openapi.bounds import BIGINT
 from federated_imputation.settings import env
 from federated_imputation.settings.base import *
 
@@ -22,12 +22,12 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "apps.shared.api.versions.ApiVersionMiddleware",
 ]
-ROOT_URLCONF = "federated_imputation.urls.monolith"
 # Just inside the middleware that knows the request id, so that no error escapes it.
 MIDDLEWARE.insert(
     MIDDLEWARE.index("apps.shared.observability.middleware.RequestIdMiddleware") + 1,
     "apps.shared.api.errors.ErrorShapeMiddleware",
 )
+ROOT_URLCONF = "federated_imputation.urls.monolith"
 TEMPLATES[0]["OPTIONS"]["context_processors"] += [  # type: ignore[index]
     "django.contrib.auth.context_processors.auth",
     "django.contrib.messages.context_processors.messages",
