@@ -11,14 +11,36 @@ from federated_imputation.monolith.accounts.operations.login import (
     record_logout,
 )
 from federated_imputation.monolith.accounts.operations.rotation import Rotation, rotate_secrets
+from federated_imputation.monolith.accounts.operations.service_rights import (
+    InvalidRight,
+    NoSuchRight,
+    add_member,
+    change_permission,
+    create_group,
+    delete_group,
+    edit_group,
+    grant_permission,
+    remove_member,
+    revoke_permission,
+)
 
 __all__ = [
     "BadCredentials",
+    "InvalidRight",
+    "NoSuchRight",
     "Rotation",
+    "add_member",
+    "change_permission",
     "check_login",
+    "create_group",
+    "delete_group",
+    "edit_group",
     "forget_job_secrets",
+    "grant_permission",
     "record_audit",
     "record_logout",
+    "remove_member",
+    "revoke_permission",
     "rotate_secrets",
     "store_credential",
 ]

@@ -1,31 +1,43 @@
 """Reads of the accounts domain."""
 
+from federated_imputation.monolith.accounts.queries.audit import audit_rows
 from federated_imputation.monolith.accounts.queries.credentials import (
     Undecryptable,
     reveal_credential,
     reveal_result_password,
 )
-from federated_imputation.monolith.accounts.queries.people import (
 from federated_imputation.monolith.accounts.queries.encrypted import (
     EncryptedRow,
     SecretsByKey,
     count_secrets,
 )
+from federated_imputation.monolith.accounts.queries.people import (
     find_profile,
     get_user_with_profile,
 )
 from federated_imputation.monolith.accounts.queries.rights import find_rights
-from federated_imputation.monolith.accounts.queries.service_rights import count_accessible_services
+from federated_imputation.monolith.accounts.queries.service_rights import (
+    count_accessible_services,
+    groups_at,
+    permissions_at,
+    service_access_of,
+    service_exists,
+)
 
 __all__ = [
+    "EncryptedRow",
+    "SecretsByKey",
     "Undecryptable",
+    "audit_rows",
     "count_accessible_services",
+    "count_secrets",
     "find_profile",
     "find_rights",
     "get_user_with_profile",
+    "groups_at",
+    "permissions_at",
     "reveal_credential",
-    "EncryptedRow",
-    "SecretsByKey",
     "reveal_result_password",
+    "service_access_of",
+    "service_exists",
 ]
-    "count_secrets",
