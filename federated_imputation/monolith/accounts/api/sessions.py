@@ -16,14 +16,10 @@ from apps.shared.api.origin import origin_of
 from apps.shared.identity.caller import caller_id
 from apps.shared.identity.permissions import SignedIn, in_scope
 from apps.shared.identity.sessions import refuse_foreign_origin
-from federated_imputation.monolith.accounts.api.families import (
-    family_of,
-    remember_family,
-    remembered_family,
-)
+from federated_imputation.monolith.accounts.api.families import begin_family, family_of
 from federated_imputation.monolith.accounts.api.tokens import UNCACHED, TokenPair, token_pair
 from federated_imputation.monolith.accounts.operations import BadCredentials, check_login
-from federated_imputation.monolith.accounts.operations.tokens import end_login, open_family
+from federated_imputation.monolith.accounts.operations.tokens import end_login
 from federated_imputation.monolith.accounts.queries import get_user_with_profile
 
 __all__ = ["CurrentUserView", "LoginView", "LogoutView"]
@@ -68,15 +64,8 @@ class LoginView(APIView):
             )
         except BadCredentials:
             return Response({"error": "Invalid credentials"}, status=401)
-        earlier = remembered_family(request)
         login(request, user)
-        issued = open_family(
-            user=user,
-            session_key=request.session.session_key or "",
-            replaces=earlier,
-            now=timezone.now(),
-        )
-        remember_family(request, issued.family)
+        issued = begin_family(request, user)
         output = {"user": user, "message": "Login successful", **token_pair(issued)}
         return Response(self.LoginOutput(output).data, headers=UNCACHED)
 

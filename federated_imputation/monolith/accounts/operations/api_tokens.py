@@ -12,6 +12,7 @@ from apps.shared.api.origin import Origin
 from federated_imputation.monolith.accounts.api_tokens import SHOWN_LENGTH, make_api_token
 from federated_imputation.monolith.accounts.models import ApiToken
 from federated_imputation.monolith.accounts.operations.audit import record_audit
+from federated_imputation.monolith.accounts.operations.refusals import Conflict, Unknown
 from federated_imputation.monolith.accounts.queries.tokens import (
     digest_of,
     live_api_tokens,
@@ -21,8 +22,6 @@ from federated_imputation.monolith.accounts.queries.tokens import (
 __all__ = [
     "MAX_API_TOKENS",
     "NewApiToken",
-    "NoSuchApiToken",
-    "TooManyApiTokens",
     "create_api_token",
     "note_use",
     "revoke_api_token",
@@ -30,14 +29,6 @@ __all__ = [
 
 MAX_API_TOKENS = 50
 _NOTED_EVERY = timedelta(minutes=1)
-
-
-class TooManyApiTokens(Exception):
-    """The user has `MAX_API_TOKENS` that are in force."""
-
-
-class NoSuchApiToken(Exception):
-    """The user has none with this id that is in force."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,11 +57,11 @@ def create_api_token(
         scopes: Of `apps.shared.identity.permissions.SCOPES`.
 
     Raises:
-        TooManyApiTokens: The user has as many as one may have.
+        Conflict: The user has as many as one may have.
     """
     User.objects.select_for_update(no_key=True).get(pk=user.pk)  # counts and adds one by one
     if live_api_tokens(user=user, now=now).count() >= MAX_API_TOKENS:
-        raise TooManyApiTokens
+        raise Conflict(f"There are {MAX_API_TOKENS} API tokens already; revoke one first.")
     token = make_api_token()
     row = ApiToken.objects.create(
         user=user,
@@ -91,11 +82,11 @@ def revoke_api_token(*, user: User, token_id: int, origin: Origin, now: datetime
     """Put a token of this user out of force.
 
     Raises:
-        NoSuchApiToken: It is not in force, or not this user's.
+        Unknown: It is not in force, or not this user's.
     """
     row = live_api_tokens(user=user, now=now).filter(pk=token_id).select_for_update().first()
     if row is None:
-        raise NoSuchApiToken
+        raise Unknown
     row.revoked_at = now
     row.save(update_fields=["revoked_at"])
     _audit("revoke_api_token", row, origin=origin, now=now)

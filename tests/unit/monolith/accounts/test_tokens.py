@@ -7,48 +7,15 @@ from django.test import Client
 
 from federated_imputation.monolith.accounts.models import AuditLog, TokenFamily
 from tests.factories import PASSWORD, make_user
+from tests.unit.monolith.accounts.login import CURRENT_USER, get, log_in, opens, post, refresh
 
 pytestmark = pytest.mark.django_db
-CURRENT = "/api/auth/user/"
 ANONYMOUS = {"detail": "Authentication credentials were not provided."}
 
 
 @pytest.fixture
 def user():
     return make_user()
-
-
-def post(path, body=None, *, client=None, token=None, **headers):
-    """POST as a program does: without cookies, unless a client that has some is given."""
-    if token is not None:
-        headers["Authorization"] = f"Bearer {token}"
-    return (client or Client()).post(
-        path, body or {}, content_type="application/json", headers=headers
-    )
-
-
-def log_in(client=None, username="ada", password=PASSWORD):
-    answer = post("/api/auth/login/", {"username": username, "password": password}, client=client)
-    assert answer.status_code == 200
-    return answer.json()
-
-
-def refresh(token):
-    return post("/api/auth/token/refresh/", {"refresh_token": token})
-
-
-def look(token, client=None, path=CURRENT):
-    return (client or Client()).get(path, headers={"Authorization": f"Bearer {token}"})
-
-
-def opens(token):
-    """Whether the token lets its bearer in; a refusal must be the 401 with a challenge."""
-    answer = look(token)
-    if answer.status_code == 200:
-        return True
-    assert answer.status_code == 401
-    assert answer["WWW-Authenticate"] == 'Bearer realm="api", error="invalid_token"'
-    return False
 
 
 def test_login_adds_tokens_to_the_legacy_answer(user):
@@ -63,20 +30,20 @@ def test_login_adds_tokens_to_the_legacy_answer(user):
 
 
 def test_a_token_opens_what_a_session_opens_without_a_cookie(user):
-    answer = look(log_in()["access_token"])
+    answer = get(CURRENT_USER, token=log_in()["access_token"])
     assert answer.json()["user"]["username"] == "ada"
     assert answer.cookies == {}
 
 
 def test_no_credentials_at_all_stay_the_403_of_the_legacy_system():
-    answer = Client().get(CURRENT)
+    answer = Client().get(CURRENT_USER)
     assert answer.status_code == 403
     assert answer.json()["detail"] == ANONYMOUS["detail"]
     assert "WWW-Authenticate" not in answer
 
 
 def test_another_scheme_is_no_token(user):
-    answer = Client().get(CURRENT, headers={"Authorization": "Basic YWRhOmFkYQ=="})
+    answer = Client().get(CURRENT_USER, headers={"Authorization": "Basic YWRhOmFkYQ=="})
     assert answer.status_code == 403
 
 
@@ -84,20 +51,20 @@ def test_another_scheme_is_no_token(user):
 def test_a_bad_token_is_refused_even_beside_a_good_cookie(user, header):
     client = Client()
     log_in(client)
-    answer = client.get(CURRENT, headers={"Authorization": header})
+    answer = client.get(CURRENT_USER, headers={"Authorization": header})
     assert answer.status_code == 401
     assert answer.json()["detail"] == "The token is not valid, or not any more."
 
 
 def test_a_bad_token_is_refused_where_anybody_may_look():
-    assert look("a.b.c", path="/api/services/").status_code == 401
+    assert get("/api/services/", token="a.b.c").status_code == 401
 
 
 def test_the_token_decides_beside_the_cookie_of_another_user(user):
     make_user("eve")
     client = Client()
     log_in(client, "eve")
-    answer = look(log_in()["access_token"], client)
+    answer = get(CURRENT_USER, token=log_in()["access_token"], client=client)
     assert answer.json()["user"]["username"] == "ada"
 
 
@@ -157,8 +124,8 @@ def test_logout_with_a_token_ends_the_session_of_that_login(user):
     log_in(other)
     assert post("/api/auth/logout/", token=tokens["access_token"]).status_code == 200
     assert not opens(tokens["access_token"])
-    assert client.get(CURRENT).status_code == 403
-    assert other.get(CURRENT).status_code == 200
+    assert client.get(CURRENT_USER).status_code == 403
+    assert other.get(CURRENT_USER).status_code == 200
 
 
 def test_logout_with_a_token_leaves_the_session_of_another_user(user):
@@ -167,7 +134,7 @@ def test_logout_with_a_token_leaves_the_session_of_another_user(user):
     log_in(client, "eve")
     token = log_in()["access_token"]
     assert post("/api/auth/logout/", client=client, token=token).status_code == 200
-    assert client.get(CURRENT).json()["user"]["username"] == "eve"
+    assert client.get(CURRENT_USER).json()["user"]["username"] == "eve"
 
 
 def test_logout_everywhere_ends_all_sessions_and_tokens_of_this_user_alone(user):
@@ -178,8 +145,8 @@ def test_logout_everywhere_ends_all_sessions_and_tokens_of_this_user_alone(user)
     answer = post("/api/auth/logout/", {"everywhere": True}, client=here)
     assert answer.json() == {"message": "Logout successful"}
     assert not any(opens(pair["access_token"]) for pair in tokens)
-    assert here.get(CURRENT).status_code == there.get(CURRENT).status_code == 403
-    assert eve.get(CURRENT).status_code == 200
+    assert here.get(CURRENT_USER).status_code == there.get(CURRENT_USER).status_code == 403
+    assert eve.get(CURRENT_USER).status_code == 200
     assert opens(stranger["access_token"])
     assert AuditLog.objects.get(action="logout").details == {"everywhere": True}
 
