@@ -46,9 +46,8 @@ BEGIN
     FROM imputation_auditseal ORDER BY position DESC LIMIT 1;
     IF NOT FOUND THEN
         seal.position := 1;
-        SELECT lpad(greatest(max(id), 0)::text, 64, '0') INTO seal.previous
-        FROM imputation_auditlog AS older
-        WHERE NOT EXISTS (SELECT FROM imputation_auditpending WHERE audit_id = older.id);
+        SELECT lpad(coalesce(max(id), 0)::text, 64, '0') INTO seal.previous
+        FROM imputation_auditlog WHERE id BETWEEN 0 AND NEW.audit_id - 1;
     END IF;
     SELECT * INTO STRICT log FROM imputation_auditlog WHERE id = NEW.audit_id;
     INSERT INTO imputation_auditseal (position, audit_id, actor_id, previous, digest)

@@ -1,6 +1,13 @@
 """Reads of the accounts domain."""
 
 from federated_imputation.monolith.accounts.queries.audit import audit_rows
+from federated_imputation.monolith.accounts.queries.audit_chain import (
+    AuditFault,
+    AuditHead,
+    AuditReport,
+    FaultKind,
+    verify_audit_log,
+)
 from federated_imputation.monolith.accounts.queries.credentials import (
     Undecryptable,
     reveal_credential,
@@ -25,7 +32,11 @@ from federated_imputation.monolith.accounts.queries.service_rights import (
 )
 
 __all__ = [
+    "AuditFault",
+    "AuditHead",
+    "AuditReport",
     "EncryptedRow",
+    "FaultKind",
     "SecretsByKey",
     "Undecryptable",
     "audit_rows",
@@ -40,4 +51,5 @@ __all__ = [
     "reveal_result_password",
     "service_access_of",
     "service_exists",
+    "verify_audit_log",
 ]
