@@ -93,9 +93,8 @@ class Rights:
         return any(kind in _IMPLIED.get(other, frozenset()) for other in held)
 
     def may_submit_to(self, service_id: int) -> bool:
-        """Whether a job may be sent to this service: by role or right, unless it bars the user."""
-        allowed = self.may(Capability.SUBMIT_JOBS) or self.may_at(service_id, Kind.SUBMIT_JOBS)
-        return allowed and service_id not in self.barred
+        """Whether the role, or a right there, lets the user send jobs to this service."""
+        return self.may(Capability.SUBMIT_JOBS) or self.may_at(service_id, Kind.SUBMIT_JOBS)
 
     def services_with(self, kind: str) -> frozenset[int]:
         """Ids of the services at which `may_at` holds for `kind`."""

@@ -1,9 +1,9 @@
 """Jobs: submit, watch, cancel, retry, and what they brought.
 
-A job that the caller may not see does not exist for them: 404, as for an id that is none. Whoever
-sees everybody's jobs may look at them; changing a job is its owner's alone.
+Who may do what is decided in `access`; each look at the job of another is audited.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -13,7 +13,7 @@ from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -23,9 +23,10 @@ from apps.shared.api.origin import Origin, origin_of
 from apps.shared.api.parsers import FormParser, JSONParser, MultiPartParser
 from apps.shared.identity.caller import caller_id
 from apps.shared.identity.permissions import in_scope
+from federated_imputation.monolith.accounts.operations.reads import record_read
 from federated_imputation.monolith.files import queries as files
 from federated_imputation.monolith.files.presentation import ResultFileOutput
-from federated_imputation.monolith.jobs import operations, queries
+from federated_imputation.monolith.jobs import access, operations, queries
 from federated_imputation.monolith.jobs.models import ImputationJob, JobStatusUpdate
 from federated_imputation.monolith.jobs.presentation import (
     JobDetailOutput,
@@ -117,16 +118,23 @@ class JobListView(ListAPIView[ImputationJob]):
 
     @extend_schema(summary="The caller's jobs, newest first", parameters=[JobFilters])
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().get(request, *args, **kwargs)
+        answer = super().get(request, *args, **kwargs)
+        _record(request, ((job["id"], job["user"]["id"]) for job in answer.data["results"]))
+        return answer
 
     @extend_schema(
         summary="Submit a job",
         request={"multipart/form-data": JobInput},
-        responses={201: CreatedJob, 400: OpenApiResponse(description="What is wrong, by field.")},
+        responses={
+            201: CreatedJob,
+            400: OpenApiResponse(description="What is wrong, by field."),
+            403: OpenApiResponse(description="Neither the role nor a right allows it here."),
+        },
     )
     def post(self, request: Request) -> Response:
         given = self.JobInput(data=request.data)
         given.is_valid(raise_exception=True)
+        access.refuse_submission(request.user, service_id=given.validated_data["service"])
         try:
             job = operations.create_job(
                 user_id=caller_id(request),
@@ -183,7 +191,7 @@ class JobView(APIView):
         responses={204: None, 400: _NOT_NOW, 404: _NOT_THERE},
     )
     def delete(self, request: Request, job_id: str) -> Response:
-        job = _owned(request, job_id)
+        job = access.owned(request.user, job_id=job_id)
         try:
             operations.delete_job(
                 job.pk, user_id=caller_id(request), origin=origin_of(request), now=timezone.now()
@@ -193,7 +201,7 @@ class JobView(APIView):
         return Response(status=204)
 
     def _edit(self, request: Request, job_id: str) -> Response:
-        job = _owned(request, job_id)
+        job = access.owned(request.user, job_id=job_id)
         given = self.JobEdit(data=request.data)
         given.is_valid(raise_exception=True)
         operations.edit_job(
@@ -209,6 +217,7 @@ class JobView(APIView):
         job = queries.find_job_with_history(request.user, job_id=job_id)
         if job is None:
             raise NotFound
+        _record(request, [(job.pk, job.user_id)])
         return Response(JobDetailOutput(job).data)
 
 
@@ -224,7 +233,8 @@ class CancelView(APIView):
 
     @extend_schema(request=None, responses={202: Accepted, 400: _NOT_NOW, 404: _NOT_THERE})
     def post(self, request: Request, job_id: str) -> Response:
-        return _asked(request, job_id, operations.cancel_job, "Job cancellation requested")
+        job = access.managed(request.user, job_id=job_id)
+        return _asked(request, job, operations.cancel_job, "Job cancellation requested")
 
 
 @extend_schema(parameters=[_JOB_ID])
@@ -235,7 +245,8 @@ class RetryView(APIView):
 
     @extend_schema(request=None, responses={202: Accepted, 400: _NOT_NOW, 404: _NOT_THERE})
     def post(self, request: Request, job_id: str) -> Response:
-        return _asked(request, job_id, operations.retry_job, "Job retry requested")
+        job = access.retried(request.user, job_id=job_id)
+        return _asked(request, job, operations.retry_job, "Job retry requested")
 
 
 @extend_schema(parameters=[_JOB_ID])
@@ -250,7 +261,7 @@ class RevealPasswordView(APIView):
     @extend_schema(request=None, responses={200: RevealedPassword, 404: _NOT_THERE})
     def post(self, request: Request, job_id: str) -> Response:
         password = operations.reveal_password(
-            _owned(request, job_id),
+            access.owned(request.user, job_id=job_id),
             user_id=caller_id(request),
             origin=origin_of(request),
             now=timezone.now(),
@@ -268,7 +279,7 @@ class JobUpdatesView(APIView):
 
     @extend_schema(responses={200: StatusUpdateOutput(many=True), 404: _NOT_THERE})
     def get(self, request: Request, job_id: str) -> Response:
-        found = queries.updates_of_job(job_id=_seen(request, job_id).pk)
+        found = queries.updates_of_job(job_id=_looked_at(request, job_id).pk)
         return Response([StatusUpdateOutput(update).data for update in found])
 
 
@@ -280,7 +291,7 @@ class JobFilesView(APIView):
 
     @extend_schema(responses={200: ResultFileOutput(many=True), 404: _NOT_THERE})
     def get(self, request: Request, job_id: str) -> Response:
-        found = files.results_of_job(job_id=_seen(request, job_id).pk)
+        found = files.results_of_job(job_id=_looked_at(request, job_id).pk)
         return Response([ResultFileOutput(file).data for file in found])
 
 
@@ -311,9 +322,8 @@ class _Operation(Protocol):
     def __call__(self, job_id: UUID, *, user_id: int, origin: Origin, now: datetime) -> str: ...
 
 
-def _asked(request: Request, job_id: str, operation: _Operation, message: str) -> Response:
-    """The answer to an owner who asks for `operation`, which returns the id of its message."""
-    job = _owned(request, job_id)
+def _asked(request: Request, job: ImputationJob, operation: _Operation, message: str) -> Response:
+    """The answer to somebody who may ask for `operation`, which returns the id of its message."""
     try:
         task_id = operation(
             job.pk, user_id=caller_id(request), origin=origin_of(request), now=timezone.now()
@@ -323,26 +333,19 @@ def _asked(request: Request, job_id: str, operation: _Operation, message: str) -
     return Response({"message": message, "task_id": task_id}, status=202)
 
 
-def _seen(request: Request, job_id: str) -> ImputationJob:
-    """The job, if the caller may look at it.
-
-    Raises:
-        NotFound: Otherwise.
-    """
-    job = queries.find_job(request.user, job_id=job_id)
-    if job is None:
-        raise NotFound
+def _looked_at(request: Request, job_id: str) -> ImputationJob:
+    """The job, if the caller may look at it; that of another is audited."""
+    job = access.seen(request.user, job_id=job_id)
+    _record(request, [(job.pk, job.user_id)])
     return job
 
 
-def _owned(request: Request, job_id: str) -> ImputationJob:
-    """The job, if it is the caller's own.
-
-    Raises:
-        NotFound: The caller may not even look at it.
-        PermissionDenied: It is somebody else's.
-    """
-    job = _seen(request, job_id)
-    if job.user_id != caller_id(request):
-        raise PermissionDenied("Only the owner of a job may do this.")
-    return job
+def _record(request: Request, shown: Iterable[tuple[object, int]]) -> None:
+    """Audit which of the jobs shown, given with their owners, are another's."""
+    record_read(
+        resource_type="job",
+        ids=[job_id for job_id, owner_id in shown if owner_id != caller_id(request)],
+        user_id=caller_id(request),
+        origin=origin_of(request),
+        now=timezone.now(),
+    )

@@ -18,6 +18,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.shared.identity.permissions import in_scope
+from federated_imputation.monolith.accounts.models import ServicePermission
+from federated_imputation.monolith.accounts.queries import find_rights
+from federated_imputation.monolith.accounts.rights import Capability
 from federated_imputation.monolith.registry import presentation, queries
 from federated_imputation.monolith.registry.models import ImputationService, ReferencePanel
 
@@ -25,7 +28,11 @@ __all__ = ["PanelListView", "PanelView", "ServiceListView", "ServicePanelsView",
 
 
 class ServiceListView(ListAPIView[ImputationService]):
-    """The active services; staff may ask for the others with `is_active=false`."""
+    """The active services.
+
+    With `is_active=false` those who manage services, and staff, get the others; who has a right at
+    a service gets it when it is inactive.
+    """
 
     permission_classes = [AllowAny]
 
@@ -72,9 +79,14 @@ class ServiceListView(ListAPIView[ImputationService]):
 
     def get_queryset(self) -> QuerySet[ImputationService]:
         wanted = _validated(self.ServiceFilters, self.request)
-        asked_for = wanted.pop("is_active")
-        is_active = True if asked_for is None or not self.request.user.is_staff else asked_for
-        return queries.services(is_active=is_active, **wanted)
+        if wanted.pop("is_active") is False:
+            rights = find_rights(self.request.user)
+            if self.request.user.is_staff or rights.may(Capability.MANAGE_SERVICES):
+                return queries.services(is_active=False, **wanted)
+            viewed = rights.services_with(ServicePermission.Kind.VIEW)
+            if viewed:
+                return queries.services(is_active=False, among=viewed, **wanted)
+        return queries.services(**wanted)
 
 
 class ServiceView(APIView):

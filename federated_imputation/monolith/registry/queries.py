@@ -1,5 +1,7 @@
 """Reads of the registry domain: services, reference panels, what is shown of them."""
 
+from collections.abc import Collection
+
 from django.db.models import Count, Prefetch, Q, QuerySet
 
 from federated_imputation.monolith.registry.models import ImputationService, ReferencePanel
@@ -27,6 +29,7 @@ class UnknownPanel(LookupError):
 def services(
     *,
     is_active: bool | None = True,
+    among: Collection[int] | None = None,
     service_type: str = "",
     api_type: str = "",
     search: str = "",
@@ -35,6 +38,7 @@ def services(
 
     Args:
         is_active: `None` for both.
+        among: Only of these ids; `None` for all.
         service_type: Exactly this one; '' for all.
         api_type: Exactly this one; '' for all.
         search: A part of name, description or location, in any case.
@@ -44,6 +48,8 @@ def services(
     )
     if is_active is not None:
         found = found.filter(is_active=is_active)
+    if among is not None:
+        found = found.filter(pk__in=among)
     if service_type:
         found = found.filter(service_type=service_type)
     if api_type:
