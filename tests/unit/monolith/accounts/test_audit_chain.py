@@ -1,9 +1,11 @@
 """The chain of the audit log: the database seals, refuses changes, and a check finds them."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from io import StringIO
-from threading import Barrier, Thread
+from threading import Barrier
 
 import pytest
 from django.contrib.auth.models import User
@@ -303,88 +305,72 @@ def test_what_is_older_than_the_chain_is_no_fault(rows):
     assert found() == ("inserted", None, new.pk + 1)
 
 
+def at_once(*targets):
+    """Run each in a thread with a connection of its own; raise what one of them raises."""
+
+    def run_target(target):
+        try:
+            target()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(targets)) as pool:
+        for running in [pool.submit(run_target, target) for target in targets]:
+            running.result(timeout=60)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_many_who_commit_at_once_make_one_chain():
     writers, commits = 8, 50
-    barrier = Barrier(writers, timeout=60)
+    ready = Barrier(writers, timeout=60)
     users = [User.objects.create(username=f"user-{number}") for number in range(2)]
-    failures = []
 
     def write(number):
-        barrier.wait()
+        ready.wait()
         for turn in range(commits):
-            # Locks rows in an order that would be a deadlock if sealing came before other checks.
             with transaction.atomic():
-                mine = users[(number + turn) % 2].pk
-                record(f"w{number}_{turn}", user_id=mine)
+                record(f"w{number}_{turn}", user_id=users[(number + turn) % 2].pk)
                 if turn % 5 == 0:
                     transaction.set_rollback(True)
                 elif turn % 3 == 0:
                     User.objects.select_for_update().get(pk=users[0].pk)
-        connection.close()
 
-    def guarded(number):
-        try:
-            write(number)
-        except Exception as error:
-            failures.append(error)
-            raise
-
-    threads = [Thread(target=guarded, args=[number]) for number in range(writers)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
+    at_once(*(partial(write, number) for number in range(writers)))
     report = verify_audit_log()
     assert (report.fault, report.unsealed) == (None, 0)
     assert report.sealed == writers * commits * 4 // 5
 
 
 @pytest.mark.django_db(transaction=True)
-def test_sealing_waits_until_the_checks_of_foreign_keys_are_done():
-    """Whoever commits first would otherwise hold the chain while it waits for the other's row."""
+def test_nobody_holds_the_chain_while_a_foreign_key_waits():
+    """Else the two below would wait for each other: one has the user, the other the chain."""
     first, second = (User.objects.create(username=name) for name in ("first", "second"))
     locked = Barrier(2, timeout=30)
-    failures = []
 
-    def forget():
-        with transaction.atomic():
-            User.objects.select_for_update().get(pk=second.pk)
-            locked.wait()
-            record("locks_a_user")
-            with connection.cursor() as cursor:
-                _wait_until_somebody_waits(cursor)
-        connection.close()
-
-    def write():
+    @transaction.atomic
+    def lock_a_user():
+        User.objects.select_for_update().get(pk=second.pk)
         locked.wait()
-        with transaction.atomic():
-            record("of_the_first", user_id=first.pk)
-            record("of_the_second", user_id=second.pk)  # its check waits for the lock at commit
-        connection.close()
+        _wait_until_somebody_waits()
+        record("locked_a_user")
 
-    def guarded(target):
-        try:
-            target()
-        except Exception as error:
-            failures.append(error)
-            raise
+    @transaction.atomic
+    def name_both_users():
+        locked.wait()
+        record("of_the_first", user_id=first.pk)
+        record("of_the_second", user_id=second.pk)
 
-    threads = [Thread(target=guarded, args=[target]) for target in (forget, write)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
+    at_once(lock_a_user, name_both_users)
     assert verify_audit_log().sealed == 3
+    assert found() is None
 
 
-def _wait_until_somebody_waits(cursor):
-    for _ in range(100_000):
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        if cursor.fetchone()[0]:
-            return
+def _wait_until_somebody_waits():
+    with connection.cursor() as cursor:
+        for _ in range(1_000):
+            cursor.execute("SELECT count(*), pg_sleep(0.01) FROM pg_locks WHERE NOT granted")
+            if cursor.fetchone()[0]:
+                return
     raise AssertionError("Nobody waits.")
 
 
