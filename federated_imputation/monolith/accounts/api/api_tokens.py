@@ -39,12 +39,7 @@ class ApiTokenOutput(serializers.Serializer[ApiToken]):
 
 
 class ApiTokenListView(ListAPIView[ApiToken]):
-    """The caller's API tokens that are in force, the newest first, and the way to make one.
-
-    A script sends one as `Authorization: Bearer fip_…`. It may do what its user may, within its
-    scopes, and nothing with logins, passwords or API tokens. It ends by itself, by revocation,
-    with a new password and when its user is deactivated.
-    """
+    """The caller's API tokens, and the way to make one."""
 
     permission_classes = [SignedIn]
     serializer_class = ApiTokenOutput
@@ -71,6 +66,12 @@ class ApiTokenListView(ListAPIView[ApiToken]):
         },
     )
     def post(self, request: Request) -> Response:
+        """A new API token of the caller.
+
+        A script sends it as `Authorization: Bearer fip_…`. It may do what its user may, within
+        its scopes, and nothing with logins, passwords or API tokens. It ends by itself, by
+        revocation, with a new password and when its user is deactivated.
+        """
         given = self.NewApiToken(data=request.data)
         given.is_valid(raise_exception=True)
         with answering_refusals():
@@ -82,6 +83,10 @@ class ApiTokenListView(ListAPIView[ApiToken]):
             )
         output = {**ApiTokenOutput(made.row).data, "token": made.token}
         return Response(output, status=201, headers=UNCACHED)
+
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """The caller's API tokens that are in force, the newest first."""
+        return super().get(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[ApiToken]:
         return live_api_tokens(user=caller(self.request), now=timezone.now())

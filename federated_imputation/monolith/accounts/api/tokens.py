@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.contracts.tokens import ACCESS_LIFETIME, SCHEME
+from apps.contracts.tokens import ACCESS_LIFETIME, MAX_TOKEN_LENGTH, SCHEME
 from apps.shared.api.origin import origin_of
 from apps.shared.identity.refusals import InvalidToken
 from apps.shared.identity.tokens import BadToken
@@ -65,7 +65,7 @@ class RefreshTokenView(APIView):
     authentication_classes = []
 
     class RefreshTokenInput(serializers.Serializer[Any]):
-        refresh_token = serializers.CharField()
+        refresh_token = serializers.CharField(max_length=MAX_TOKEN_LENGTH)
 
     @extend_schema(request=RefreshTokenInput, responses=TokenPair)
     def post(self, request: Request) -> Response:
@@ -93,7 +93,7 @@ class RevokeTokenView(APIView):
     authentication_classes = []
 
     class RevokeTokenInput(serializers.Serializer[Any]):
-        token = serializers.CharField()
+        token = serializers.CharField(max_length=MAX_TOKEN_LENGTH)
 
     class RevokeTokenOutput(serializers.Serializer[Any]):
         message = serializers.CharField()

@@ -13,14 +13,17 @@ from django.utils import timezone
 from apps.shared.asgi import keep_bodies_in
 from federated_imputation.monolith.files.arrivals import lifespan, rule
 from tests.factories import make_user
+from tests.unit.monolith.accounts.login import log_in, post
 
 # The rule has its own look at the connection, as a request has.
 pytestmark = pytest.mark.django_db(transaction=True)
 MEGABYTE = 1024 * 1024
 
 
-def _scope(path: str, cookie: str = "") -> dict[str, object]:
+def _scope(path: str, cookie: str = "", authorization: str = "") -> dict[str, object]:
     headers = [(b"cookie", cookie.encode())] if cookie else []
+    if authorization:
+        headers.append((b"authorization", authorization.encode()))
     return {"type": "http", "path": path, "headers": headers}
 
 
@@ -31,14 +34,42 @@ def session(client):
     return client.cookies["sessionid"].value
 
 
-def _allowance(path: str, cookie: str = ""):
-    return async_to_sync(rule)(_scope(path, cookie))
+@pytest.fixture
+def token():
+    """An access token."""
+    make_user()
+    return log_in()["access_token"]
+
+
+def _allowance(path: str, cookie: str = "", authorization: str = ""):
+    return async_to_sync(rule)(_scope(path, cookie, authorization))
 
 
 def test_an_upload_with_a_session_may_be_as_large_as_any_service_accepts(session):
     allowance = _allowance("/api/jobs/", f"theme=dark; sessionid={session}")
     assert allowance.limit >= 10_000 * MEGABYTE
     assert allowance.status == 413
+
+
+def test_an_upload_with_a_token_may_be_as_large(token):
+    scripts = post(
+        "/api/auth/api-tokens/", {"name": "Nightly", "scopes": ["jobs:write"]}, token=token
+    ).json()["token"]
+    for shown in (token, scripts):
+        assert _allowance("/api/jobs/", authorization=f"Bearer {shown}").limit >= 10_000 * MEGABYTE
+        assert _allowance("/api/auth/login/", authorization=f"Bearer {shown}").limit == (
+            10 * MEGABYTE
+        )
+
+
+def test_a_bad_token_must_be_small_even_beside_a_session(session):
+    allowance = _allowance("/api/jobs/", f"sessionid={session}", "Bearer a.b.c")
+    assert allowance.limit == 10 * MEGABYTE
+
+
+def test_a_token_that_was_ended_is_none(token):
+    post("/api/auth/logout/", token=token)
+    assert _allowance("/api/jobs/", authorization=f"Bearer {token}").limit == 10 * MEGABYTE
 
 
 @pytest.mark.parametrize(
