@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
+from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
@@ -16,10 +17,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.shared.api.origin import origin_of
 from apps.shared.identity.caller import caller_id
 from apps.shared.identity.permissions import in_scope
 from apps.shared.streaming import answer_with_file, safe_filename
-from federated_imputation.monolith.files import queries
+from federated_imputation.monolith.files import operations, queries
 from federated_imputation.monolith.files.models import ResultFile
 from federated_imputation.monolith.files.presentation import ResultFileOutput, download_url
 
@@ -68,7 +70,7 @@ class DownloadView(APIView):
     The entity tag is the file's SHA-256. A zip arrives as it is stored, encrypted with the job's
     own password. Clients of the legacy system that name `application/json` in `Accept` get what
     they always got, `{download_url, filename, file_size}`; the URL, followed with any other
-    `Accept`, is the file.
+    `Accept`, is the file. Downloads are audited.
     """
 
     permission_classes = [in_scope("files")]
@@ -112,7 +114,7 @@ class DownloadView(APIView):
                     "file_size": size,
                 }
             )
-        return answer_with_file(
+        answer = answer_with_file(
             path,
             size=size,
             filename=file.filename,
@@ -121,6 +123,15 @@ class DownloadView(APIView):
             if_range=request.headers.get("If-Range", ""),
             if_none_match=request.headers.get("If-None-Match", ""),
         )
+        if request.method == "GET" and answer.status_code in {200, 206}:
+            operations.record_download(
+                file,
+                from_start=answer.headers.get("Content-Range", "bytes 0-").startswith("bytes 0-"),
+                user_id=caller_id(request),
+                origin=origin_of(request),
+                now=timezone.now(),
+            )
+        return answer
 
 
 def _found(request: Request, *, file_id: int, job_id: UUID | str | None) -> ResultFile:

@@ -1,19 +1,31 @@
-"""Writes of the files domain: result files that arrived, those that go, and the sweep."""
+"""Writes of the files domain: result files that arrived, are read or go, and the sweep."""
 
 import logging
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import PurePosixPath
+from typing import Final
 from uuid import UUID
 
 from django.db import transaction
 
+from apps.shared.api.origin import Origin
+from federated_imputation.monolith.accounts.operations import record_audit
+from federated_imputation.monolith.accounts.queries import audit_rows
 from federated_imputation.monolith.files import storage
 from federated_imputation.monolith.files.models import ResultFile
 
-__all__ = ["file_type_of", "forget_results", "keep_result", "sweep_results", "sweep_uploads"]
+__all__ = [
+    "file_type_of",
+    "forget_results",
+    "keep_result",
+    "record_download",
+    "sweep_results",
+    "sweep_uploads",
+]
 
 logger = logging.getLogger(__name__)
+_ONE_DOWNLOAD: Final = timedelta(days=1)
 
 
 def keep_result(
@@ -33,6 +45,29 @@ def keep_result(
         file_size=size,
         checksum=sha256,
         created_at=now,
+    )
+
+
+def record_download(
+    file: ResultFile, *, from_start: bool, user_id: int, origin: Origin, now: datetime
+) -> None:
+    """Audit that a user is about to get bytes of a result file: one row for each download.
+
+    A piece from further on belongs to the download that the user began in the 24 hours before;
+    without one it is a download of its own.
+    """
+    what = {"resource_type": "result_file", "resource_id": str(file.pk)}
+    if not from_start:
+        recent = audit_rows(user_id=user_id, action="data_access", since=now - _ONE_DOWNLOAD)
+        if recent.filter(**what).exists():
+            return
+    record_audit(
+        action="data_access",
+        user_id=user_id,
+        details={"job_id": str(file.job_id)},
+        origin=origin,
+        now=now,
+        **what,
     )
 
 
