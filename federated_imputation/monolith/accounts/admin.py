@@ -3,6 +3,8 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
 
 from apps.shared.admin.pages import EditableAdmin, ReadOnlyAdmin, TableInline
@@ -16,20 +18,67 @@ from federated_imputation.monolith.accounts.models import (
     UserRole,
     UserServiceAccess,
 )
+from federated_imputation.monolith.accounts.pages import GoverningAdmin, RightsAdmin
+from federated_imputation.monolith.accounts.queries import find_rights
+from federated_imputation.monolith.accounts.rights import Capability
 
 __all__: list[str] = []
 
+admin.site.unregister([User, Group])
+
+
+@admin.register(User)
+class _UserAdmin(GoverningAdmin, UserAdmin):  # type: ignore[type-arg]
+    """Nobody is deleted: a user owns rows of every domain. Superusers are changed by their like."""
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        allowed = super().has_change_permission(request, obj)
+        return allowed and _is_within_reach(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        if _is_superuser(request):
+            return []
+        return ["is_staff", "is_superuser", "groups", "user_permissions"]
+
+
+@admin.register(Group)
+class _GroupAdmin(RightsAdmin, GroupAdmin):
+    """Django's groups give access to these pages; superusers alone write them."""
+
+    capability = Capability.MANAGE_USERS
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return _is_superuser(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _is_superuser(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _is_superuser(request)
+
 
 @admin.register(UserRole)
-class _UserRoleAdmin(EditableAdmin):
+class _UserRoleAdmin(GoverningAdmin):
+    """A role is not deleted here, since those who hold it could do more without one."""
+
+    capability = Capability.MANAGE_ROLES
     list_display = ["name", "is_active", "updated_at"]
     list_filter = ["is_active"]
     filter_horizontal = ["permissions"]
     ordering = ["id"]
 
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return ["name"] if obj else []
+
 
 @admin.register(UserProfile)
-class _UserProfileAdmin(EditableAdmin):
+class _UserProfileAdmin(GoverningAdmin):
     list_display = ["user", "role", "institution", "country", "is_verified", "monthly_job_limit"]
     list_filter = ["role", "is_verified", "country"]
     list_select_related = ["user", "role"]
@@ -37,9 +86,21 @@ class _UserProfileAdmin(EditableAdmin):
     autocomplete_fields = ["user"]
     ordering = ["id"]
 
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        allowed = super().has_change_permission(request, obj)
+        return allowed and _is_within_reach(request, obj and obj.user)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        allowed = super().has_delete_permission(request, obj)
+        return allowed and _is_within_reach(request, obj and obj.user)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return ["user"] if obj else []
+
 
 @admin.register(ServicePermission)
-class _ServicePermissionAdmin(EditableAdmin):
+class _ServicePermissionAdmin(RightsAdmin):
+    capability = Capability.MANAGE_SERVICE_RIGHTS
     list_display = ["user", "service", "permission", "is_active", "expires_at", "granted_by"]
     list_filter = ["permission", "is_active", "service"]
     list_select_related = ["user", "service", "granted_by"]
@@ -55,7 +116,8 @@ class _MembershipInline(TableInline):
 
 
 @admin.register(ServiceUserGroup)
-class _ServiceUserGroupAdmin(EditableAdmin):
+class _ServiceUserGroupAdmin(RightsAdmin):
+    capability = Capability.MANAGE_SERVICE_RIGHTS
     list_display = ["name", "service", "is_active"]
     list_filter = ["is_active", "service"]
     list_select_related = ["service"]
@@ -67,7 +129,8 @@ class _ServiceUserGroupAdmin(EditableAdmin):
 
 
 @admin.register(UserServiceAccess)
-class _UserServiceAccessAdmin(EditableAdmin):
+class _UserServiceAccessAdmin(RightsAdmin):
+    capability = Capability.MANAGE_SERVICE_RIGHTS
     list_display = ["user", "service", "has_access", "quota_used", "quota_limit", "last_used"]
     list_filter = ["has_access", "service"]
     list_select_related = ["user", "service"]
@@ -96,3 +159,12 @@ class _ServiceCredentialAdmin(ReadOnlyAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return EditableAdmin.has_delete_permission(self, request, obj)
+
+
+def _is_superuser(request: HttpRequest) -> bool:
+    return find_rights(request.user).is_superuser
+
+
+def _is_within_reach(request: HttpRequest, user: User | None) -> bool:
+    """Whether the caller may change this user: a superuser only as one."""
+    return user is None or not user.is_superuser or _is_superuser(request)

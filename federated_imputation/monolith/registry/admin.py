@@ -3,7 +3,8 @@
 from django.contrib import admin
 from django.db.models import URLField
 
-from apps.shared.admin.pages import EditableAdmin
+from federated_imputation.monolith.accounts.pages import RightsAdmin
+from federated_imputation.monolith.accounts.rights import Capability
 from federated_imputation.monolith.registry.models import (
     ImputationService,
     ReferencePanel,
@@ -14,7 +15,8 @@ __all__: list[str] = []
 
 
 @admin.register(ImputationService)
-class _ImputationServiceAdmin(EditableAdmin):
+class _ImputationServiceAdmin(RightsAdmin):
+    capability = Capability.MANAGE_SERVICES
     list_display = ["name", "service_type", "api_type", "api_url", "continent", "is_active"]
     list_filter = ["is_active", "service_type", "api_type", "continent"]
     search_fields = ["name", "description", "location"]
@@ -23,7 +25,8 @@ class _ImputationServiceAdmin(EditableAdmin):
 
 
 @admin.register(ReferencePanel)
-class _ReferencePanelAdmin(EditableAdmin):
+class _ReferencePanelAdmin(RightsAdmin):
+    capability = Capability.MANAGE_SERVICES
     list_display = ["name", "panel_id", "service", "population", "build", "is_active"]
     list_filter = ["is_active", "build", "service"]
     list_select_related = ["service"]
@@ -32,7 +35,8 @@ class _ReferencePanelAdmin(EditableAdmin):
 
 
 @admin.register(ServiceConfiguration)
-class _ServiceConfigurationAdmin(EditableAdmin):
+class _ServiceConfigurationAdmin(RightsAdmin):
+    capability = Capability.MANAGE_SERVICES
     list_display = ["service", "rate_limit_per_hour", "timeout_seconds", "retry_attempts"]
     list_select_related = ["service"]
     exclude = ["additional_headers"]  # of earlier days, when it could hold an Authorization

@@ -1,0 +1,101 @@
+"""Bases of admin pages that write what people may do, and what they may use.
+
+Django's own permissions open a page only to those whose role has the capability, too, so that a
+permission in Django's tables alone lifts nobody above the role. Every write is in the audit log.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin.models import LogEntry
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils import timezone
+
+from apps.shared.admin.pages import EditableAdmin
+from apps.shared.api.origin import origin_of
+from federated_imputation.monolith.accounts.operations import record_audit
+from federated_imputation.monolith.accounts.operations.administrators import (
+    keeping_an_administrator,
+)
+from federated_imputation.monolith.accounts.operations.refusals import Conflict
+from federated_imputation.monolith.accounts.queries import find_rights
+from federated_imputation.monolith.accounts.rights import Capability
+
+__all__ = ["GoverningAdmin", "RightsAdmin"]
+
+
+class RightsAdmin(EditableAdmin):
+    """Open to those whose role has `capability`, within Django's permissions; audited."""
+
+    capability: Capability
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return super().has_module_permission(request) and self._may(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_view_permission(request, obj) and self._may(request)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super().has_add_permission(request) and self._may(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and self._may(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_delete_permission(request, obj) and self._may(request)
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> LogEntry:
+        self._audit(request, "admin_add", obj, {"message": message})
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> LogEntry:
+        self._audit(request, "admin_change", obj, {"message": message})
+        return super().log_change(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        for obj in queryset:
+            self._audit(request, "admin_delete", obj, {})
+        return super().log_deletions(request, queryset)
+
+    def _may(self, request: HttpRequest) -> bool:
+        return find_rights(request.user).may(self.capability)
+
+    def _audit(self, request: HttpRequest, action: str, obj: Any, details: dict[str, Any]) -> None:
+        record_audit(
+            action=action,
+            user_id=request.user.pk,
+            resource_type=str(self.opts.model_name),
+            resource_id=str(obj.pk),
+            details=details,
+            origin=origin_of(request),
+            now=timezone.now(),
+        )
+
+
+class GoverningAdmin(RightsAdmin):
+    """Undoes a write after which nobody could manage users, and says so."""
+
+    capability = Capability.MANAGE_USERS
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return self._governed(request, super().changeform_view, *args, **kwargs)
+
+    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return self._governed(request, super().changelist_view, *args, **kwargs)
+
+    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return self._governed(request, super().delete_view, *args, **kwargs)
+
+    def _governed(
+        self, request: HttpRequest, view: Callable[..., HttpResponse], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        if request.method != "POST":
+            return view(request, *args, **kwargs)
+        try:
+            with keeping_an_administrator():
+                return view(request, *args, **kwargs)
+        except Conflict as refused:
+            self.message_user(request, str(refused), messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
