@@ -14,6 +14,8 @@ from apps.contracts.tokens import ACCESS_LIFETIME, MAX_TOKEN_LENGTH, SCHEME
 from apps.shared.api.origin import origin_of
 from apps.shared.identity.refusals import InvalidToken
 from apps.shared.identity.tokens import BadToken
+from federated_imputation.monolith.accounts.api_tokens import is_api_token
+from federated_imputation.monolith.accounts.operations.api_tokens import hand_in_api_token
 from federated_imputation.monolith.accounts.operations.keys import ensure_keys
 from federated_imputation.monolith.accounts.operations.tokens import (
     IssuedTokens,
@@ -102,9 +104,9 @@ class RevokeTokenView(APIView):
     def post(self, request: Request) -> Response:
         given = self.RevokeTokenInput(data=request.data)
         given.is_valid(raise_exception=True)
-        revoke_token(
-            token=given.validated_data["token"], origin=origin_of(request), now=timezone.now()
-        )
+        token = given.validated_data["token"]
+        revoke = hand_in_api_token if is_api_token(token) else revoke_token
+        revoke(token=token, origin=origin_of(request), now=timezone.now())
         return Response({"message": "The token is not valid any more."})
 
 

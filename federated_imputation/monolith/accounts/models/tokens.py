@@ -51,6 +51,7 @@ class TokenFamily(models.Model):
         REUSED = "reused", "A refresh token was used twice"
         REVOKED = "revoked", "A refresh token was handed in"
         PASSWORD = "password", "The password was changed"
+        DEACTIVATED = "deactivated", "The user was deactivated"  # written by a trigger
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(

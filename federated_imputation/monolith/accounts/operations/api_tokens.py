@@ -23,6 +23,7 @@ __all__ = [
     "MAX_API_TOKENS",
     "NewApiToken",
     "create_api_token",
+    "hand_in_api_token",
     "note_use",
     "revoke_api_token",
 ]
@@ -84,12 +85,18 @@ def revoke_api_token(*, user: User, token_id: int, origin: Origin, now: datetime
     Raises:
         Unknown: It is not in force, or not this user's.
     """
-    row = live_api_tokens(user=user, now=now).filter(pk=token_id).select_for_update().first()
-    if row is None:
+    row = live_api_tokens(user=user, now=now).filter(pk=token_id).first()
+    if row is None or not _end(row, now=now):
         raise Unknown
-    row.revoked_at = now
-    row.save(update_fields=["revoked_at"])
     _audit("revoke_api_token", row, origin=origin, now=now)
+
+
+@transaction.atomic
+def hand_in_api_token(*, token: str, origin: Origin, now: datetime) -> None:
+    """Put the token out of force that somebody holds, or found; another text is left alone."""
+    row = ApiToken.objects.filter(sha256=sha256_of(token), expires_at__gt=now).first()
+    if row is not None and _end(row, now=now):
+        _audit("revoke_token", row, origin=origin, now=now)
 
 
 def note_use(*, token_id: int, last_used_at: datetime | None, now: datetime) -> None:
@@ -103,6 +110,11 @@ def note_use(*, token_id: int, last_used_at: datetime | None, now: datetime) -> 
         ApiToken.objects.filter(
             Q(last_used_at__isnull=True) | Q(last_used_at__lte=before), pk=token_id
         ).update(last_used_at=now)
+
+
+def _end(row: ApiToken, *, now: datetime) -> bool:
+    """Whether it was in force until now."""
+    return bool(ApiToken.objects.filter(pk=row.pk, revoked_at__isnull=True).update(revoked_at=now))
 
 
 def _audit(

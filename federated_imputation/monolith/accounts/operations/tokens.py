@@ -7,8 +7,9 @@ owner, ends the family, since nobody can tell which of them it was. So of two co
 gets a pair, and that pair is dead at once too.
 
 A family also ends by logout, by a newer login in the same session, by handing in its refresh
-token, and by a new password. An end is never taken back. A changed password (by whatever means)
-and a deactivated user end nothing here: their tokens carry a digest that no longer fits.
+token, and by a new password. An end is never taken back. A password that was changed by other
+means ends nothing here: the tokens carry a digest that no longer fits. So they do while the user
+is deactivated, when the database ends the families too (migration 0012).
 """
 
 import uuid
@@ -103,33 +104,33 @@ def refresh_tokens(*, token: str, origin: Origin, now: datetime) -> IssuedTokens
     return _issue(user=user, family=claims.family, token_id=token_id, pair=pair, now=now)
 
 
-@transaction.atomic
 def revoke_token(*, token: str, origin: Origin, now: datetime) -> None:
     """Put an access token out of force, or a refresh token with its family (RFC 7009 2.1).
 
-    Whoever holds one may do that. A text that is no token of ours, or has expired, is left alone.
+    Whoever holds one may do that. A text that is no such token, or has expired, is left alone.
     """
     try:
         claims = read_token(token)
     except BadToken:
         return
-    if claims.token_type is TokenType.ACCESS:
-        _, changed = RevokedToken.objects.get_or_create(
-            jti=claims.token_id, defaults={"expires_at": claims.expires_at}
-        )
-    else:
-        changed = end_family(
-            family=claims.family, user_id=claims.user_id, because=Ending.REVOKED, now=now
-        )
-    if changed:
-        record_audit(
-            action="revoke_token",
-            user_id=claims.user_id,
-            origin=origin,
-            resource_type=f"{claims.token_type}_token",
-            resource_id=str(claims.family),
-            now=now,
-        )
+    with transaction.atomic():
+        if claims.token_type is TokenType.ACCESS:
+            _, changed = RevokedToken.objects.get_or_create(
+                jti=claims.token_id, defaults={"expires_at": claims.expires_at}
+            )
+        else:
+            changed = end_family(
+                family=claims.family, user_id=claims.user_id, because=Ending.REVOKED, now=now
+            )
+        if changed:
+            record_audit(
+                action="revoke_token",
+                user_id=claims.user_id,
+                origin=origin,
+                resource_type=f"{claims.token_type}_token",
+                resource_id=str(claims.family),
+                now=now,
+            )
 
 
 @transaction.atomic

@@ -182,6 +182,22 @@ def test_a_new_password_or_deactivation_by_any_way_ends_all_tokens(user, change)
     assert refresh(tokens["refresh_token"]).status_code == 401
 
 
+def test_tokens_do_not_come_back_to_life_with_their_user(user):
+    tokens = log_in()
+    made = post(
+        "/api/auth/api-tokens/",
+        {"name": "Nightly", "scopes": ["account:read"]},
+        token=tokens["access_token"],
+    ).json()
+    _deactivate_by_sql(user)
+    User.objects.update(is_active=True)
+    assert not opens(tokens["access_token"])
+    assert refresh(tokens["refresh_token"]).status_code == 401
+    assert not opens(made["token"])
+    assert TokenFamily.objects.get().revoked_because == "deactivated"
+    assert opens(log_in()["access_token"])
+
+
 def test_a_revoked_access_token_ends_alone(user):
     tokens = log_in()
     answer = post("/api/auth/token/revoke/", {"token": tokens["access_token"]})
@@ -196,6 +212,18 @@ def test_a_revoked_refresh_token_ends_its_whole_login(user):
     assert answer.status_code == 200
     assert not opens(tokens["access_token"])
     assert refresh(tokens["refresh_token"]).status_code == 401
+
+
+def test_an_api_token_can_be_handed_in_by_whoever_found_it(user):
+    made = post(
+        "/api/auth/api-tokens/",
+        {"name": "Nightly", "scopes": ["account:read"]},
+        token=log_in()["access_token"],
+    ).json()
+    assert post("/api/auth/token/revoke/", {"token": made["token"]}).status_code == 200
+    assert not opens(made["token"])
+    row = AuditLog.objects.get(action="revoke_token")
+    assert (row.resource_type, row.resource_id) == ("api_token", str(made["id"]))
 
 
 def test_revoking_again_or_what_is_no_token_is_answered_alike_and_audited_once(user):
