@@ -10,7 +10,12 @@ from typing import cast
 from django.core.asgi import get_asgi_application
 from django.utils.module_loading import import_string
 
-from apps.shared.asgi import Application, with_body_rule, with_lifespan
+from apps.shared.asgi import (
+    Application,
+    with_body_rule,
+    with_head_limits,
+    with_lifespan,
+)
 from federated_imputation import deployments
 
 
@@ -22,6 +27,7 @@ def _build() -> Application:
 
     if hasattr(settings, "ASGI_BODY_RULE"):
         application = with_body_rule(application, import_string(settings.ASGI_BODY_RULE))
+    application = with_head_limits(application)
     if hasattr(settings, "ASGI_LIFESPAN"):
         application = with_lifespan(application, import_string(settings.ASGI_LIFESPAN))
     return application

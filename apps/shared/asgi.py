@@ -1,28 +1,31 @@
-"""ASGI around Django's application: start and stop, and bodies that are too large.
+"""ASGI around Django's application: start and stop, and requests that are too large.
 
 Django itself answers no lifespan events, and it stores a request's whole body on disk before the
 first of its middleware runs. Both are settled out here (ASGI specification 3.0, `lifespan` and
-`http`).
+`http`). What is refused here is still answered by Django, with the refusal in the scope and
+nothing of the body, so that the answer has the request id, the headers and the shape of all others
+(`apps.shared.api.refusals`).
 """
 
 import asyncio
-import json
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 __all__ = [
     "Application",
     "BodyAllowance",
     "BodyRule",
     "Lifespan",
+    "Refusal",
     "Scope",
     "keep_bodies_in",
     "with_body_rule",
+    "with_head_limits",
     "with_lifespan",
 ]
 
@@ -33,9 +36,25 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
 
+# Of the path and the query together, and of all headers, as sent.
+_ADDRESS_BYTES: Final = 8 * 1024
+_HEADERS_BYTES: Final = 32 * 1024
+# All of a refused request's head that its answer needs.
+_KEPT_HEADERS: Final = frozenset(
+    {b"host", b"x-forwarded-for", b"x-forwarded-proto", b"x-request-id", b"user-agent"}
+)
+_KEPT_BYTES: Final = 1024
 # After a refusal the client gets this much of a chance to finish sending and read the answer.
-_DRAIN_SECONDS = 5.0
-_DRAIN_BYTES = 16 * 1024 * 1024
+_DRAIN_SECONDS: Final = 5.0
+_DRAIN_BYTES: Final = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """The JSON answer to a request that Django is not to look at: `scope["refusal"]`."""
+
+    status: int
+    answer: Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +94,22 @@ def with_lifespan(application: Application, lifespan: Lifespan) -> Application:
     return handle
 
 
+def with_head_limits(application: Application) -> Application:
+    """`application`, given no request whose address or headers are too large or not ASCII.
+
+    414, 431 and 400 (RFC 9110 15.5.15, RFC 6585 5, RFC 3986 2).
+    """
+
+    async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = _head_refusal(scope) if scope["type"] == "http" else None
+        if refusal is None:
+            await application(scope, receive, send)
+        else:
+            await _refuse(application, {**scope, "query_string": b""}, refusal, receive, send)
+
+    return handle
+
+
 def with_body_rule(application: Application, rule: BodyRule) -> Application:
     """`application`, never given more of a request's body than `rule` allows.
 
@@ -83,12 +118,13 @@ def with_body_rule(application: Application, rule: BodyRule) -> Application:
     """
 
     async def handle(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or "refusal" in scope:
             await application(scope, receive, send)
             return
         allowance = await rule(scope)
+        refusal = Refusal(status=allowance.status, answer=allowance.answer)
         if _announced_length(scope) > allowance.limit:
-            await _refuse(allowance, receive, send)
+            await _refuse(application, scope, refusal, receive, send)
             return
         received = 0
 
@@ -103,7 +139,7 @@ def with_body_rule(application: Application, rule: BodyRule) -> Application:
         try:
             await application(scope, receive_counted, send)
         except _BodyTooLarge:
-            await _refuse(allowance, receive, send)
+            await _refuse(application, scope, refusal, receive, send)
 
     return handle
 
@@ -137,22 +173,45 @@ def _announced_length(scope: Scope) -> int:
     return 0
 
 
-async def _refuse(allowance: BodyAllowance, receive: Receive, send: Send) -> None:
-    body = json.dumps(dict(allowance.answer)).encode()
-    await send(
-        {
-            "type": "http.response.start",
-            "status": allowance.status,
-            "headers": [
-                (b"content-type", b"application/json"),
-                (b"content-length", str(len(body)).encode()),
-                (b"connection", b"close"),
-            ],
-        }
+def _head_refusal(scope: Scope) -> Refusal | None:
+    query = scope.get("query_string", b"")
+    if len(scope.get("raw_path") or scope["path"]) + len(query) > _ADDRESS_BYTES:
+        return Refusal(status=414, answer={"detail": "The address is too long."})
+    if sum(len(name) + len(value) for name, value in scope["headers"]) > _HEADERS_BYTES:
+        return Refusal(status=431, answer={"detail": "The headers are too large."})
+    if not query.isascii():
+        return Refusal(status=400, answer={"detail": "Bad request."})
+    return None
+
+
+async def _refuse(
+    application: Application, scope: Scope, refusal: Refusal, receive: Receive, send: Send
+) -> None:
+    """Let `application` answer with the refusal, without a body to read, then drain the real one.
+
+    The answer goes out with the connection still open: many clients read only after they have
+    sent, and closing on them at once would destroy the answer on its way.
+    """
+    headers = [
+        (name, value)
+        for name, value in scope["headers"]
+        if name in _KEPT_HEADERS and len(value) <= _KEPT_BYTES
+    ]
+    read = False
+
+    async def receive_nothing() -> Message:
+        nonlocal read
+        if read:
+            await asyncio.Event().wait()  # until the application, which has answered, cancels it
+        read = True
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send_all_but_the_end(message: Message) -> None:
+        await send({**message, "more_body": True} if "body" in message else message)
+
+    await application(
+        {**scope, "headers": headers, "refusal": refusal}, receive_nothing, send_all_but_the_end
     )
-    # The answer is out, the connection still open: many clients read only after they have sent,
-    # and closing on them at once would destroy the answer on its way.
-    await send({"type": "http.response.body", "body": body, "more_body": True})
     with suppress(TimeoutError):
         await asyncio.wait_for(_drain(receive), _DRAIN_SECONDS)
     await send({"type": "http.response.body", "body": b""})

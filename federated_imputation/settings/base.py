@@ -19,12 +19,15 @@ INSTALLED_APPS = [
     "apps.shared.health",
 ]
 MIDDLEWARE = [
+    "apps.shared.api.hops.TrustedHopsMiddleware",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "apps.shared.observability.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "apps.shared.api.headers.BrowserPolicyMiddleware",
+    "apps.shared.api.refusals.RefusalMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 ASGI_APPLICATION = "federated_imputation.asgi.application"
@@ -33,7 +36,10 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.required("REDIS_URL")
 
 # Addresses and networks of the proxies whose word about a client's address counts.
-TRUSTED_PROXIES = env.words("TRUSTED_PROXIES")
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
+# Their word about the scheme; `TrustedHopsMiddleware` takes it away from anybody else.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+METRICS_ALLOW = env.networks("METRICS_ALLOW", default=("127.0.0.0/8", "::1"))
 RATE_LIMITS = env.switch("RATE_LIMITS", default=True)
 
 LANGUAGE_CODE = "en"
@@ -70,11 +76,34 @@ REST_FRAMEWORK = {
 }
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SECURE_HSTS_SECONDS = 0 if env.IS_DEVELOPMENT else 365 * 24 * 3600
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not env.IS_DEVELOPMENT
-SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+# What an answer that is no page of ours may load: nothing.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+# What pages load, by the beginning of their path.
+CONTENT_SECURITY_POLICY_OF: dict[str, dict[str, list[str]]] = {}
+SILENCED_SYSTEM_CHECKS = [
+    # The API refuses unsafe requests by their origin (`apps.shared.identity.sessions`), a node has
+    # no cookies, and Django's admin guards its own views.
+    "security.W003",
+    # The proxy in front ends TLS and redirects to it; probes and the proxy itself speak plain HTTP.
+    "security.W008",
+    # Whether HSTS holds for the subdomains, and in browsers for ever, is for their owner to say.
+    "security.W005",
+    "security.W021",
+]
 
 LOGGING = {
     "version": 1,

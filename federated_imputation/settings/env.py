@@ -11,6 +11,7 @@ import base64
 import os
 import re
 import secrets as random_secrets
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Final
 
@@ -124,6 +125,23 @@ def words(name: str, default: tuple[str, ...] = ()) -> list[str]:
     """Value of a comma-separated variable, without blanks."""
     value: str = _env.str(name, default=",".join(default))
     return [word.strip() for word in value.split(",") if word.strip()]
+
+
+def networks(name: str, default: tuple[str, ...] = ()) -> list[IPv4Network | IPv6Network]:
+    """Value of a comma-separated variable of addresses (`10.0.0.7`) and networks (`10.0.0.0/8`).
+
+    Raises:
+        ImproperlyConfigured: One of the words is neither.
+    """
+    found = []
+    for word in words(name, default=default):
+        try:
+            found.append(ip_network(word))
+        except ValueError as error:
+            raise ImproperlyConfigured(
+                f"{name} holds {word!r}, which is no address and no network: {error}."
+            ) from error
+    return found
 
 
 def database() -> dict[str, Any]:

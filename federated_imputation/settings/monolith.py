@@ -1,5 +1,7 @@
 """The monolith: the legacy system, its admin, its Celery worker and beat."""
 
+from datetime import timedelta
+
 from apps.contracts.passwords import hasher_paths
 from apps.shared.openapi.bounds import BIGINT
 from federated_imputation.settings import env
@@ -12,6 +14,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "axes",
     *INSTALLED_APPS,
     "federated_imputation.monolith",
 ]
@@ -22,6 +25,11 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "apps.shared.api.versions.ApiVersionMiddleware",
 ]
+# Inside what is not counted, the static files, and outside of all that costs a query.
+MIDDLEWARE.insert(
+    MIDDLEWARE.index("whitenoise.middleware.WhiteNoiseMiddleware") + 1,
+    "apps.shared.limits.middleware.RateLimitMiddleware",
+)
 # Just inside the middleware that knows the request id, so that no error escapes it.
 MIDDLEWARE.insert(
     MIDDLEWARE.index("apps.shared.observability.middleware.RequestIdMiddleware") + 1,
@@ -38,8 +46,9 @@ PASSWORD_UPGRADE = env.switch("PASSWORD_UPGRADE", default=False)
 PASSWORD_HASHERS = hasher_paths(upgrade=PASSWORD_UPGRADE)
 # A refused password is answered after a whole number of these, whatever was wrong with it.
 PASSWORD_REFUSAL_SECONDS = env.integer("PASSWORD_REFUSAL_MILLISECONDS", default=1000) / 1000
-# The second is asked for permissions and for sessions of the legacy process, not for passwords.
+# The last is asked for permissions and for sessions of the legacy process, not for passwords.
 AUTHENTICATION_BACKENDS = [
+    "apps.shared.limits.backend.PasswordGuard",
     "federated_imputation.monolith.accounts.backend.PasswordBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
@@ -59,6 +68,40 @@ ASGI_LIFESPAN = "federated_imputation.monolith.files.arrivals.lifespan"
 ASGI_BODY_RULE = "federated_imputation.monolith.files.arrivals.rule"
 # The most that any service may be set to accept, and room for the other fields.
 UPLOAD_LIMIT_MB = 10_001
+
+# After five failures of an account from an address, it is locked for that address.
+AXES_ENABLED = RATE_LIMITS
+AXES_HANDLER = "apps.shared.limits.backend.FailureHandler"
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "apps.shared.limits.backend.block_of_request"
+AXES_USERNAME_CALLABLE = "apps.shared.limits.backend.typed_name"
+AXES_DISABLE_ACCESS_LOG = True  # the audit log has it
+# `RateLimitMiddleware` answers for a lock, as for every other limit.
+SILENCED_SYSTEM_CHECKS = [*SILENCED_SYSTEM_CHECKS, "axes.W002"]
+
+_PAGE = {
+    "default-src": ["'none'"],
+    "base-uri": ["'none'"],
+    "connect-src": ["'self'"],
+    "font-src": ["'self'"],
+    "form-action": ["'self'"],
+    "frame-ancestors": ["'none'"],
+    "img-src": ["'self'", "data:"],
+    "script-src": ["'self'"],
+    "style-src": ["'self'"],
+}
+CONTENT_SECURITY_POLICY_OF = {
+    "/admin/": _PAGE,
+    # The one inline style of the page of drf-spectacular.
+    "/api/docs/": {
+        **_PAGE,
+        "style-src": ["'self'", "'sha256-MMpT0iDxyjALd9PdfepImGX3DBfJPXZ4IlDWdPAgtn0='"],
+    },
+}
+DATA_UPLOAD_MAX_NUMBER_FILES = 10
 
 REST_FRAMEWORK = {
     **REST_FRAMEWORK,
@@ -100,7 +143,7 @@ BACKGROUND_CHECKS = env.switch("BACKGROUND_CHECKS", default=not env.IS_DEVELOPME
 # The tick runs each second: Celery's two lines about every task would bury all others.
 LOGGING["loggers"] = {
     name: {"level": "WARNING"}
-    for name in ("celery.app.trace", "celery.beat", "celery.worker.strategy")
+    for name in ("axes", "celery.app.trace", "celery.beat", "celery.worker.strategy")
 }
 
 CELERY_BROKER_URL = REDIS_URL

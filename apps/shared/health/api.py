@@ -1,11 +1,18 @@
-"""Probes for supervisors and load balancers. They say nothing about versions, hosts or users."""
+"""Probes for supervisors and load balancers, which say nothing about versions, hosts or users.
 
-from django.http import HttpRequest, JsonResponse
+The metrics say more, so only our own networks see them.
+"""
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
+from django_prometheus.exports import ExportToDjangoView
 
+from apps.shared.api.addresses import is_within
+from apps.shared.api.hops import UNKNOWN_PROXY
 from apps.shared.health.checks import failing_dependencies
 
-__all__ = ["alive", "ready"]
+__all__ = ["alive", "metrics", "ready"]
 
 
 @require_safe
@@ -22,3 +29,16 @@ def ready(request: HttpRequest) -> JsonResponse:
         {"status": "unavailable" if failing else "ready", "failing": failing},
         status=503 if failing else 200,
     )
+
+
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """The metrics of this process for Prometheus; 404 outside `METRICS_ALLOW`.
+
+    A request through a proxy that is not trusted is outside: it hides whose address it is.
+    """
+    address = request.META.get("REMOTE_ADDR", "")
+    if request.META.get(UNKNOWN_PROXY) or not is_within(address, settings.METRICS_ALLOW):
+        raise Http404
+    answer: HttpResponse = ExportToDjangoView(request)
+    return answer

@@ -1,11 +1,11 @@
 """`/healthz`, `/readyz` and `/metrics`, included by the URLconf of every deployment."""
 
-from django.urls import include, path
+from django.urls import path
 
-from apps.shared.health.api import alive, ready
+from apps.shared.health.api import alive, metrics, ready
 
 urlpatterns = [
     path("healthz", alive),
     path("readyz", ready),
-    path("", include("django_prometheus.urls")),
+    path("metrics", metrics),
 ]

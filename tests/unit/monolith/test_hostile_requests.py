@@ -56,7 +56,7 @@ def test_a_session_cookie_that_holds_no_key_is_no_session(client, cookie):
     assert answer.status_code == 403
 
 
-@pytest.mark.parametrize("version", ["%00", "%0d%0aX-Evil:%201", "%22;%20filename=evil.html"])
+@pytest.mark.parametrize("version", ["%0d%0aX-Evil:%201", "%22;%20filename=evil.html"])
 def test_the_schema_repeats_no_foreign_text_in_a_header(client, version):
     answer = client.get(f"/api/schema/?version={version}")
     assert answer.status_code == 200

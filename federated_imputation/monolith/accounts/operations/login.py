@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
+from django.http import HttpRequest
 
 from apps.shared.api.origin import Origin
 from federated_imputation.monolith.accounts.operations.audit import record_audit
@@ -20,8 +21,11 @@ def check_login(*, username: str, password: str, origin: Origin, now: datetime) 
 
     Raises:
         BadCredentials: There is none.
+        apps.shared.limits.passwords.TooManyAttempts: No password is checked now.
     """
-    user = authenticate(username=username, password=password)
+    request = HttpRequest()  # the guard of passwords looks at the address alone
+    request.META["REMOTE_ADDR"] = origin.address or ""
+    user = authenticate(request, username=username, password=password)
     if not isinstance(user, User):
         known = User.objects.filter(username=username).first()
         record_audit(

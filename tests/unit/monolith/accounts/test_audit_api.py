@@ -117,7 +117,7 @@ def test_log_is_filtered_by_days_and_moments_which_are_included(client, reader, 
 @pytest.mark.parametrize(
     "query",
     [
-        *("start_date=yesterday", "end_date=2026-13-01", "end_date=9999-12-31", "start_date=%00"),
+        *("start_date=yesterday", "end_date=2026-13-01", "end_date=9999-12-31"),
         *("start_date=0001-01-01T00:00:00%2B14:00", "user_id=ada", "user_id=99999999999999999999"),
     ],
 )
