@@ -45,6 +45,8 @@ def in_scope(area: str) -> type[BasePermission]:
         raise ValueError(area)
 
     class InScope(BasePermission):
+        of = area
+
         def has_permission(self, request: "Request", view: "APIView") -> bool:
             if not _is_somebody(request):
                 return False
