@@ -8,13 +8,16 @@ legacy process made.
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest
 
 from apps.shared.identity.passwords import check_password
+from federated_imputation.monolith.accounts.operations.api_tokens import keep_api_tokens
 
 __all__ = ["PasswordBackend"]
 
@@ -26,7 +29,8 @@ class PasswordBackend(BaseBackend):
     the same refusal, also by the clock.
 
     A login leaves the stored hash as it is. With `PASSWORD_UPGRADE` it rewrites an older form,
-    unless the row has got another hash in the meantime.
+    unless the row has got another hash in the meantime. The user's other logins end then; the
+    session of the request goes on.
     """
 
     def authenticate(
@@ -48,7 +52,9 @@ class PasswordBackend(BaseBackend):
         if user is None or not verdict:
             raise PermissionDenied
         if settings.PASSWORD_UPGRADE and verdict.outdated:
-            return _upgrade(user, password)
+            user = _upgrade(user, password)
+            if request is not None and getattr(request, "user", None) == user:
+                update_session_auth_hash(request, user)  # asked again, while logged in
         return user
 
     def get_user(self, user_id: int) -> User | None:
@@ -58,12 +64,16 @@ class PasswordBackend(BaseBackend):
 def _upgrade(user: User, password: str) -> User:
     """Write the hash anew where nobody else has; the user as stored then.
 
+    API tokens stay, as the password does. Other logins end, as Django's sessions do by themselves.
+
     Raises:
         PermissionDenied: Another password was set meanwhile, or the user may not log in any more.
     """
     checked, user.password = user.password, make_password(password)
-    if User.objects.filter(pk=user.pk, password=checked).update(password=user.password):
-        return user
+    with transaction.atomic():
+        if User.objects.filter(pk=user.pk, password=checked).update(password=user.password):
+            keep_api_tokens(user=user, former_hash=checked)
+            return user
     # Another login may have done the same, or somebody changed the password.
     stored = User.objects.filter(pk=user.pk, is_active=True).first()
     if stored is None or not check_password(password, stored.password):

@@ -8,7 +8,6 @@ from federated_imputation.monolith.accounts.operations.credentials import (
 from federated_imputation.monolith.accounts.operations.login import (
     BadCredentials,
     check_login,
-    record_logout,
 )
 from federated_imputation.monolith.accounts.operations.rotation import Rotation, rotate_secrets
 from federated_imputation.monolith.accounts.operations.service_rights import (
@@ -38,7 +37,6 @@ __all__ = [
     "forget_job_secrets",
     "grant_permission",
     "record_audit",
-    "record_logout",
     "remove_member",
     "revoke_permission",
     "rotate_secrets",

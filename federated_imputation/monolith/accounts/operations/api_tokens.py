@@ -24,6 +24,7 @@ __all__ = [
     "NewApiToken",
     "create_api_token",
     "hand_in_api_token",
+    "keep_api_tokens",
     "note_use",
     "revoke_api_token",
 ]
@@ -97,6 +98,13 @@ def hand_in_api_token(*, token: str, origin: Origin, now: datetime) -> None:
     row = ApiToken.objects.filter(sha256=sha256_of(token), expires_at__gt=now).first()
     if row is not None and _end(row, now=now):
         _audit("revoke_token", row, origin=origin, now=now)
+
+
+def keep_api_tokens(*, user: User, former_hash: str) -> None:
+    """Tie API tokens to the hash that `user` has in memory; of the same password as the former."""
+    ApiToken.objects.filter(
+        user=user, user_digest=digest_of(user, password_hash=former_hash)
+    ).update(user_digest=digest_of(user))
 
 
 def note_use(*, token_id: int, last_used_at: datetime | None, now: datetime) -> None:

@@ -61,12 +61,16 @@ def read_token(token: str, *, token_type: TokenType | None = None) -> Claims:
     return verify(token, find_key=verifying_keys, token_type=token_type)
 
 
-def digest_of(user: User) -> str:
-    """What ties a token to the password and the state that `user` has in memory."""
+def digest_of(user: User, *, password_hash: str | None = None) -> str:
+    """What ties a token to the password and the state that `user` has in memory.
+
+    Args:
+        password_hash: Another one than `user` has.
+    """
     return user_digest(
         key=settings.TOKEN_DIGEST_KEY,
         user_id=user.pk,
-        password_hash=user.password,
+        password_hash=user.password if password_hash is None else password_hash,
         is_active=user.is_active,
     )
 

@@ -133,6 +133,20 @@ def test_a_token_dies_with_the_password_and_stays_dead_with_the_next(user, perso
     assert stored != User.objects.get().password
 
 
+def test_a_token_outlives_a_new_hash_of_the_same_password(user, person, settings):
+    token = make(person)["token"]
+    settings.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.ScryptPasswordHasher",
+        *settings.PASSWORD_HASHERS,
+    ]
+    settings.PASSWORD_UPGRADE = True
+    stored = User.objects.get().password
+    log_in()
+    assert User.objects.get().password != stored
+    assert opens(token)
+    assert not opens(person)
+
+
 def test_a_token_dies_with_deactivation_by_hand(user, person):
     token = make(person)["token"]
     with connection.cursor() as cursor:
