@@ -5,20 +5,23 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-__all__ = ["health_status", "public_config", "public_url"]
+__all__ = ["health_status", "names_a_secret", "public_config", "public_url"]
 
 _SECRET_NAME = re.compile(
     r"key|token|secret|passw|credential|authorization|cookie|bearer", re.IGNORECASE
 )
 
 
+def names_a_secret(name: str) -> bool:
+    """Whether a setting of this name may hold something that opens a service."""
+    return _SECRET_NAME.search(name) is not None
+
+
 def public_config(value: Any) -> Any:
     """`value` without the entries, at any depth, whose names say that they hold a secret."""
     if isinstance(value, Mapping):
         return {
-            name: public_config(entry)
-            for name, entry in value.items()
-            if not _SECRET_NAME.search(name)
+            name: public_config(entry) for name, entry in value.items() if not names_a_secret(name)
         }
     if isinstance(value, list):
         return [public_config(entry) for entry in value]

@@ -12,7 +12,11 @@ from federated_imputation.monolith.accounts.models import ServiceCredential
 from federated_imputation.monolith.accounts.operations import store_credential
 from federated_imputation.monolith.accounts.queries import reveal_credential
 from federated_imputation.monolith.registry.models import ImputationService
-from federated_imputation.monolith.registry.operations import PanelSync, sync_panels
+from federated_imputation.monolith.registry.operations import (
+    PanelSync,
+    change_address,
+    sync_panels,
+)
 
 __all__ = ["BadNodeFile", "Node", "read_node", "register_node"]
 
@@ -88,8 +92,8 @@ def _register(*, node: Node, now: datetime) -> ImputationService:
         }
         service = ImputationService.objects.create(name=node.title, api_url=node.url, **values)
     elif service.api_url != node.url:
-        service.api_url = node.url
-        service.save(update_fields=["api_url", "updated_at"])
+        change_address(service_id=service.pk, api_url=node.url, user_id=None, origin=None, now=now)
+        service.refresh_from_db()
     if reveal_credential(service_id=service.pk, now=now) != node.token:
         store_credential(
             service_id=service.pk,

@@ -3,6 +3,7 @@
 from federated_imputation.monolith.accounts.operations.audit import record_audit
 from federated_imputation.monolith.accounts.operations.credentials import (
     forget_job_secrets,
+    forget_service_secrets,
     store_credential,
 )
 from federated_imputation.monolith.accounts.operations.login import (
@@ -35,6 +36,7 @@ __all__ = [
     "delete_group",
     "edit_group",
     "forget_job_secrets",
+    "forget_service_secrets",
     "grant_permission",
     "record_audit",
     "remove_member",

@@ -6,10 +6,10 @@ from uuid import UUID
 
 from django.db import transaction
 
-from federated_imputation.monolith.accounts.models import ServiceCredential
+from federated_imputation.monolith.accounts.models import ServiceCredential, UserServiceAccess
 from federated_imputation.monolith.accounts.secrets import encrypt
 
-__all__ = ["forget_job_secrets", "store_credential"]
+__all__ = ["forget_job_secrets", "forget_service_secrets", "store_credential"]
 
 
 @transaction.atomic
@@ -49,6 +49,24 @@ def store_credential(
         **owner, defaults=values, create_defaults={**values, "created_at": now}
     )
     return credential
+
+
+@transaction.atomic
+def forget_service_secrets(*, service_id: int) -> int:
+    """Delete all that opens a service: its own secrets, its users' and its jobs' tokens.
+
+    The passwords of result files stay, since they open what is here. What the legacy system kept
+    of it in plaintext for users goes too, else going back would bring it back.
+
+    Returns:
+        How many stored secrets there were.
+    """
+    UserServiceAccess.objects.filter(service_id=service_id).exclude(api_key="").update(api_key="")
+    opens_the_service = ServiceCredential.objects.filter(service_id=service_id).exclude(
+        kind=ServiceCredential.Kind.RESULT_PASSWORD
+    )
+    deleted, _ = opens_the_service.delete()
+    return deleted
 
 
 def forget_job_secrets(*, job_id: UUID) -> int:
