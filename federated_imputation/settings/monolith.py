@@ -66,8 +66,6 @@ SESSION_ENGINE = "apps.shared.identity.session_store"
 MEDIA_ROOT = DATA_ROOT
 ASGI_LIFESPAN = "federated_imputation.monolith.files.arrivals.lifespan"
 ASGI_BODY_RULE = "federated_imputation.monolith.files.arrivals.rule"
-# The most that any service may be set to accept, and room for the other fields.
-UPLOAD_LIMIT_MB = 10_001
 
 # After five failures of an account from an address, it is locked for that address.
 AXES_ENABLED = RATE_LIMITS

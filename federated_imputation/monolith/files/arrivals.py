@@ -1,12 +1,14 @@
 """Request bodies on their way in: how large they may be, and where they lie meanwhile."""
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import ParamSpec, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
-from django.db import close_old_connections
+from django.db import DatabaseError, close_old_connections
 from django.http import parse_cookie
 from django.utils import timezone
 
@@ -16,10 +18,16 @@ from apps.shared.identity.session_store import SessionStore
 from apps.shared.identity.tokens import BadToken
 from federated_imputation.monolith.accounts.queries.tokens import find_bearer
 from federated_imputation.monolith.files import storage
+from federated_imputation.monolith.registry.queries import largest_upload_mb
 
 __all__ = ["lifespan", "rule"]
 
-_SMALL = 10 * 1024 * 1024
+logger = logging.getLogger(__name__)
+_Given = ParamSpec("_Given")
+_Found = TypeVar("_Found")
+_MEGABYTE = 1024 * 1024
+_SMALL_MB = 1
+_OTHER_FIELDS_MB = 1
 _UPLOADS = "/api/jobs/"
 _DAY_SECONDS = 24 * 3600.0
 
@@ -27,13 +35,21 @@ _DAY_SECONDS = 24 * 3600.0
 async def rule(scope: Scope) -> BodyAllowance:
     """Only an upload of somebody who is let in, by session or by token, may be large.
 
-    The limit of the chosen service is checked with the other fields; this one holds before a
-    byte is stored, when nobody knows yet which service it is or whether the user may do it.
+    It may be as large as the service that accepts the most. That of the chosen service is checked
+    with the other fields; this limit holds before a byte is stored, when nobody knows yet which
+    service it is or whether the user may do it. While the database does not answer, nobody is let
+    in, and what is not small is answered with 503.
     """
-    large = scope["path"] == _UPLOADS and await _is_let_in(scope)
-    limit = settings.UPLOAD_LIMIT_MB * 1024 * 1024 if large else _SMALL
-    detail = f"The request is larger than {limit // (1024 * 1024)} MB."
-    return BodyAllowance(limit=limit, status=413, answer={"detail": detail})
+    limit_mb = _SMALL_MB
+    try:
+        if scope["path"] == _UPLOADS and await _is_let_in(scope):
+            limit_mb = max(_SMALL_MB, await _largest_upload_mb() + _OTHER_FIELDS_MB)
+    except DatabaseError:
+        logger.warning("The database does not answer: nobody may send a large body.")
+        answer = {"detail": "Uploads are not possible now. Try again later."}
+        return BodyAllowance(limit=_SMALL_MB * _MEGABYTE, status=503, answer=answer)
+    answer = {"detail": f"The request is larger than {limit_mb} MB."}
+    return BodyAllowance(limit=limit_mb * _MEGABYTE, status=413, answer=answer)
 
 
 @asynccontextmanager
@@ -52,17 +68,22 @@ async def _is_let_in(scope: Scope) -> bool:
     return bool(session_key) and await _is_session(session_key)
 
 
-def _as_around_a_request(look: Callable[[str], bool]) -> Callable[[str], Awaitable[bool]]:
+def _as_around_a_request(
+    look: Callable[_Given, _Found],
+) -> Callable[_Given, Awaitable[_Found]]:
     """`look` in a thread, with care for the connection to the database that a request has."""
 
-    def look_with_care(credentials: str) -> bool:
+    def look_with_care(*args: _Given.args, **kwargs: _Given.kwargs) -> _Found:
         close_old_connections()
         try:
-            return look(credentials)
+            return look(*args, **kwargs)
         finally:
             close_old_connections()
 
     return sync_to_async(look_with_care)
+
+
+_largest_upload_mb = _as_around_a_request(largest_upload_mb)
 
 
 @_as_around_a_request

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from django.db.models import Count, Prefetch, Q, QuerySet
+from django.db.models import Count, Max, Prefetch, Q, QuerySet
 
 from federated_imputation.monolith.registry.models import ImputationService, ReferencePanel
 
@@ -12,6 +12,7 @@ __all__ = [
     "count_active_services",
     "get_panel",
     "get_service",
+    "largest_upload_mb",
     "panels",
     "services",
     "services_with_panels",
@@ -61,6 +62,12 @@ def services(
             | Q(location__icontains=search)
         )
     return found.order_by("id")
+
+
+def largest_upload_mb() -> int:
+    """Megabytes that the most generous active service accepts; 0 when none is active."""
+    active = ImputationService.objects.filter(is_active=True)
+    return active.aggregate(most=Max("max_file_size_mb"))["most"] or 0
 
 
 def get_service(*, service_id: int) -> ImputationService:

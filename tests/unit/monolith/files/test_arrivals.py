@@ -8,11 +8,12 @@ import time
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.sessions.models import Session
+from django.db import connection
 from django.utils import timezone
 
 from apps.shared.asgi import keep_bodies_in
 from federated_imputation.monolith.files.arrivals import lifespan, rule
-from tests.factories import make_user
+from tests.factories import make_service, make_user
 from tests.unit.monolith.accounts.login import log_in, post
 
 # The rule has its own look at the connection, as a request has.
@@ -46,30 +47,47 @@ def _allowance(path: str, cookie: str = "", authorization: str = ""):
 
 
 def test_an_upload_with_a_session_may_be_as_large_as_any_service_accepts(session):
+    make_service("Small", max_file_size_mb=100)
+    make_service("Large", max_file_size_mb=700)
+    make_service("Retired", is_active=False, max_file_size_mb=5_000)
     allowance = _allowance("/api/jobs/", f"theme=dark; sessionid={session}")
-    assert allowance.limit >= 10_000 * MEGABYTE
+    assert allowance.limit == 701 * MEGABYTE
     assert allowance.status == 413
+    assert "701 MB" in allowance.answer["detail"]
+
+
+def test_without_an_active_service_nothing_large_is_accepted(session):
+    make_service("Retired", is_active=False, max_file_size_mb=5_000)
+    assert _allowance("/api/jobs/", f"sessionid={session}").limit == MEGABYTE
+
+
+def test_without_the_database_nobody_may_send_much(session):
+    _rename("django_session", "away")
+    try:
+        allowance = _allowance("/api/jobs/", f"sessionid={session}")
+    finally:
+        _rename("away", "django_session")
+    assert (allowance.limit, allowance.status) == (MEGABYTE, 503)
 
 
 def test_an_upload_with_a_token_may_be_as_large(token):
+    make_service(max_file_size_mb=700)
     scripts = post(
         "/api/auth/api-tokens/", {"name": "Nightly", "scopes": ["jobs:write"]}, token=token
     ).json()["token"]
     for shown in (token, scripts):
-        assert _allowance("/api/jobs/", authorization=f"Bearer {shown}").limit >= 10_000 * MEGABYTE
-        assert _allowance("/api/auth/login/", authorization=f"Bearer {shown}").limit == (
-            10 * MEGABYTE
-        )
+        assert _allowance("/api/jobs/", authorization=f"Bearer {shown}").limit == 701 * MEGABYTE
+        assert _allowance("/api/auth/login/", authorization=f"Bearer {shown}").limit == MEGABYTE
 
 
 def test_a_bad_token_must_be_small_even_beside_a_session(session):
     allowance = _allowance("/api/jobs/", f"sessionid={session}", "Bearer a.b.c")
-    assert allowance.limit == 10 * MEGABYTE
+    assert allowance.limit == MEGABYTE
 
 
 def test_a_token_that_was_ended_is_none(token):
     post("/api/auth/logout/", token=token)
-    assert _allowance("/api/jobs/", authorization=f"Bearer {token}").limit == 10 * MEGABYTE
+    assert _allowance("/api/jobs/", authorization=f"Bearer {token}").limit == MEGABYTE
 
 
 @pytest.mark.parametrize(
@@ -87,13 +105,13 @@ def test_a_token_that_was_ended_is_none(token):
 )
 def test_anything_else_must_be_small_and_is_told_the_limit(session, path, cookie):
     allowance = _allowance(path, cookie.replace("{session}", session))
-    assert allowance.limit == 10 * MEGABYTE
-    assert "10 MB" in allowance.answer["detail"]
+    assert allowance.limit == MEGABYTE
+    assert "1 MB" in allowance.answer["detail"]
 
 
 def test_a_session_that_has_ended_is_none(session):
     Session.objects.update(expire_date=timezone.now())
-    assert _allowance("/api/jobs/", f"sessionid={session}").limit == 10 * MEGABYTE
+    assert _allowance("/api/jobs/", f"sessionid={session}").limit == MEGABYTE
 
 
 def test_bodies_lie_beside_the_uploads_and_only_old_ones_are_forgotten(settings, tmp_path):
@@ -118,3 +136,8 @@ def test_bodies_lie_beside_the_uploads_and_only_old_ones_are_forgotten(settings,
         assert list(folder.iterdir()) == []
     finally:
         tempfile.tempdir = before
+
+
+def _rename(table: str, name: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} RENAME TO {name}")
