@@ -5,20 +5,28 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.forms import AdminPasswordChangeForm
+from django.contrib.auth import authenticate
 from django.contrib.auth.views import PasswordChangeView
+from django.http import HttpRequest
 from django.urls import reverse_lazy
-
-from apps.shared.identity.passwords import check_password
 
 __all__ = ["change_own_password"]
 
 
 class _Form(AdminPasswordChangeForm):
-    """Django's form, which would rewrite the stored hash while it checks the old password."""
+    """Django's form, which would rewrite the stored hash while it checks the old password.
+
+    This one asks the backends, as a login does, so that guesses are limited here too.
+    """
+
+    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._request = request
 
     def clean_old_password(self) -> str:
         old: str = self.cleaned_data["old_password"]
-        if not check_password(old, self.user.password):
+        found = authenticate(self._request, username=self.user.get_username(), password=old)
+        if found is None:
             raise forms.ValidationError(
                 self.error_messages["password_incorrect"], code="password_incorrect"
             )
@@ -28,6 +36,9 @@ class _Form(AdminPasswordChangeForm):
 class _View(PasswordChangeView):
     form_class = _Form
     success_url = reverse_lazy("admin:password_change_done")
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return {**super().get_form_kwargs(), "request": self.request}
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return {**super().get_context_data(**kwargs), **admin.site.each_context(self.request)}

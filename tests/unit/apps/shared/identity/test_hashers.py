@@ -51,7 +51,7 @@ def test_damaged_or_costly_hash_fits_nothing_and_shows_nothing(stored):
         hasher.safe_summary(stored)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     stored=st.sampled_from([stored.stored for stored in CHEAP]),
     place=st.integers(0, 128),
