@@ -1,3 +1,5 @@
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -6,3 +8,6 @@ class MonolithConfig(AppConfig):
 
     name = "federated_imputation.monolith"
     label = "imputation"
+
+    def ready(self) -> None:
+        import_module("federated_imputation.monolith.accounts.receivers")

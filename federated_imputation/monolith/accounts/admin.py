@@ -7,7 +7,7 @@ from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
 
-from apps.shared.admin.pages import EditableAdmin, ReadOnlyAdmin, TableInline
+from apps.shared.admin.pages import TableInline
 from federated_imputation.monolith.accounts.models import (
     AuditLog,
     ServiceCredential,
@@ -18,7 +18,11 @@ from federated_imputation.monolith.accounts.models import (
     UserRole,
     UserServiceAccess,
 )
-from federated_imputation.monolith.accounts.pages import GoverningAdmin, RightsAdmin
+from federated_imputation.monolith.accounts.pages import (
+    GoverningAdmin,
+    RightsAdmin,
+    WatchedAdmin,
+)
 from federated_imputation.monolith.accounts.queries import find_rights
 from federated_imputation.monolith.accounts.rights import Capability
 
@@ -140,7 +144,8 @@ class _UserServiceAccessAdmin(RightsAdmin):
 
 
 @admin.register(AuditLog)
-class _AuditLogAdmin(ReadOnlyAdmin):
+class _AuditLogAdmin(WatchedAdmin):
+    capability = Capability.READ_AUDIT_LOG
     list_display = ["timestamp", "user", "action", "resource_type", "resource_id", "ip_address"]
     list_filter = ["action", "resource_type"]
     list_select_related = ["user"]
@@ -149,7 +154,8 @@ class _AuditLogAdmin(ReadOnlyAdmin):
 
 
 @admin.register(ServiceCredential)
-class _ServiceCredentialAdmin(ReadOnlyAdmin):
+class _ServiceCredentialAdmin(WatchedAdmin):
+    capability = Capability.MANAGE_SERVICES
     list_display = ["kind", "service", "user", "job_id", "label", "expires_at", "updated_at"]
     list_filter = ["kind", "service"]
     list_select_related = ["service", "user"]
@@ -158,7 +164,7 @@ class _ServiceCredentialAdmin(ReadOnlyAdmin):
     ordering = ["id"]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return EditableAdmin.has_delete_permission(self, request, obj)
+        return RightsAdmin.has_delete_permission(self, request, obj)
 
 
 def _is_superuser(request: HttpRequest) -> bool:

@@ -1,7 +1,8 @@
-"""Bases of admin pages that write what people may do, and what they may use.
+"""Bases of admin pages that write what people may do and use, or show what is others'.
 
 Django's own permissions open a page only to those whose role has the capability, too, so that a
-permission in Django's tables alone lifts nobody above the role. Every write is in the audit log.
+permission in Django's tables alone lifts nobody above the role. Every write, and every look at
+what is others', is in the audit log.
 """
 
 from collections.abc import Callable
@@ -9,11 +10,12 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin.models import LogEntry
+from django.contrib.admin.utils import unquote
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 
-from apps.shared.admin.pages import EditableAdmin
+from apps.shared.admin.pages import EditableAdmin, ReadOnlyAdmin
 from apps.shared.api.origin import origin_of
 from federated_imputation.monolith.accounts.operations import record_audit
 from federated_imputation.monolith.accounts.operations.administrators import (
@@ -23,7 +25,7 @@ from federated_imputation.monolith.accounts.operations.refusals import Conflict
 from federated_imputation.monolith.accounts.queries import find_rights
 from federated_imputation.monolith.accounts.rights import Capability
 
-__all__ = ["GoverningAdmin", "RightsAdmin"]
+__all__ = ["GoverningAdmin", "RightsAdmin", "WatchedAdmin"]
 
 
 class RightsAdmin(EditableAdmin):
@@ -63,11 +65,16 @@ class RightsAdmin(EditableAdmin):
         return find_rights(request.user).may(self.capability)
 
     def _audit(self, request: HttpRequest, action: str, obj: Any, details: dict[str, Any]) -> None:
+        self._record(request, action, str(obj.pk), details)
+
+    def _record(
+        self, request: HttpRequest, action: str, resource_id: str, details: dict[str, Any]
+    ) -> None:
         record_audit(
             action=action,
             user_id=request.user.pk,
             resource_type=str(self.opts.model_name),
-            resource_id=str(obj.pk),
+            resource_id=resource_id,
             details=details,
             origin=origin_of(request),
             now=timezone.now(),
@@ -99,3 +106,25 @@ class GoverningAdmin(RightsAdmin):
         except Conflict as refused:
             self.message_user(request, str(refused), messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
+
+
+class WatchedAdmin(ReadOnlyAdmin, RightsAdmin):
+    """Rows of others that code alone writes; whoever looks at them is in the audit log."""
+
+    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        answer = super().changelist_view(request, *args, **kwargs)
+        self._audit_look(request, answer, "", {"query": request.GET.dict()})
+        return answer
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any
+    ) -> Any:
+        answer = super().changeform_view(request, object_id, *args, **kwargs)
+        self._audit_look(request, answer, unquote(object_id or ""), {})
+        return answer
+
+    def _audit_look(
+        self, request: HttpRequest, answer: HttpResponse, resource_id: str, details: dict[str, Any]
+    ) -> None:
+        if answer.status_code == 200:
+            self._record(request, "data_access", resource_id, details)

@@ -2,14 +2,16 @@
 
 from django.contrib import admin
 
-from apps.shared.admin.pages import ReadOnlyAdmin
+from federated_imputation.monolith.accounts.pages import WatchedAdmin
+from federated_imputation.monolith.accounts.rights import Capability
 from federated_imputation.monolith.files.models import ResultFile
 
 __all__: list[str] = []
 
 
 @admin.register(ResultFile)
-class _ResultFileAdmin(ReadOnlyAdmin):
+class _ResultFileAdmin(WatchedAdmin):
+    capability = Capability.VIEW_ALL_JOBS
     list_display = ["filename", "job", "file_type", "file_size", "is_available", "created_at"]
     list_filter = ["file_type", "is_available"]
     list_select_related = ["job"]

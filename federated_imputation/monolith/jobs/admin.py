@@ -2,14 +2,16 @@
 
 from django.contrib import admin
 
-from apps.shared.admin.pages import ReadOnlyAdmin
+from federated_imputation.monolith.accounts.pages import WatchedAdmin
+from federated_imputation.monolith.accounts.rights import Capability
 from federated_imputation.monolith.jobs.models import ImputationJob, JobStatusUpdate
 
 __all__: list[str] = []
 
 
 @admin.register(ImputationJob)
-class _ImputationJobAdmin(ReadOnlyAdmin):
+class _ImputationJobAdmin(WatchedAdmin):
+    capability = Capability.VIEW_ALL_JOBS
     list_display = ["name", "user", "service", "reference_panel", "status", "created_at"]
     list_filter = ["status", "service", "build"]
     list_select_related = ["user", "service", "reference_panel"]
@@ -18,7 +20,8 @@ class _ImputationJobAdmin(ReadOnlyAdmin):
 
 
 @admin.register(JobStatusUpdate)
-class _JobStatusUpdateAdmin(ReadOnlyAdmin):
+class _JobStatusUpdateAdmin(WatchedAdmin):
+    capability = Capability.VIEW_ALL_JOBS
     list_display = ["timestamp", "job", "status", "progress_percentage", "message"]
     list_filter = ["status"]
     list_select_related = ["job"]
