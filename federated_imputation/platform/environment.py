@@ -88,12 +88,15 @@ def _variables(deployment: Deployment, *, state: PlatformState, layout: Layout) 
         f"{prefix}_DATA_ROOT": str(state.data(deployment.name).resolve()),
         "REDIS_URL": layout.external_redis
         or f"redis://:{state.secret('valkey')}@{HOST}:{layout.valkey_port}/0",
-        "FIELD_ENCRYPTION_KEYS": state.secret("field-encryption-key", _fernet_key),
-        "TOKEN_DIGEST_KEY": state.secret("token-digest-key"),
         "GUARDED_HTTP_ALLOW": nodes,
         "BACKGROUND_CHECKS": "off",
         "NODE_HOLD_FILE": str(state.node_hold.resolve()),
     }
+    if deployment.settings == "monolith":
+        variables |= {
+            "FIELD_ENCRYPTION_KEYS": state.secret("field-encryption-key", _fernet_key),
+            "TOKEN_DIGEST_KEY": state.secret("token-digest-key"),
+        }
     if deployment.database:
         password = state.secret(f"{deployment.name}-database")
         variables[f"{prefix}_DATABASE_URL"] = layout.external_databases.get(

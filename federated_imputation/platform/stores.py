@@ -128,6 +128,9 @@ class Postgres:
             "shared_buffers": "64MB",
             "max_wal_size": "1GB",
             "log_min_messages": "warning",
+            # An error's statement and detail repeat values: keys of sessions, rows of people.
+            "log_min_error_statement": "panic",
+            "log_error_verbosity": "terse",
         }
         if not self.durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}

@@ -40,6 +40,14 @@ def test_every_deployment_gets_its_own_database_and_key(state):
     assert len(seen) == 2 * len(DEPLOYMENTS)
 
 
+def test_a_deployment_is_told_no_secret_that_it_has_no_use_for(state):
+    write_environments(state, Layout(), given={})
+    for deployment in DEPLOYMENTS:
+        told = read_environment(state, deployment.name).keys()
+        for name in ("FIELD_ENCRYPTION_KEYS", "TOKEN_DIGEST_KEY"):
+            assert (name in told) is (deployment.settings == "monolith")
+
+
 def test_the_nodes_are_allowed_for_the_guarded_client_by_host_and_port(state):
     write_environments(state, Layout(offset=5), given={})
     variables = read_environment(state, "monolith")

@@ -23,6 +23,20 @@ def test_postgres_is_real():
         assert int(cursor.fetchone()[0]) >= 150_000
 
 
+def test_postgres_logs_no_statement_and_no_row_of_an_error(own_postgres):
+    own_postgres.start()
+    with (
+        psycopg.connect(own_postgres.dsn(), autocommit=True) as connected,
+        pytest.raises(psycopg.errors.UniqueViolation, match="pl41nt3xt"),
+    ):
+        connected.execute("CREATE TABLE t (secret text PRIMARY KEY)")
+        connected.execute("INSERT INTO t VALUES ('pl41nt3xt'), ('pl41nt3xt')")
+    own_postgres.stop()
+    log = own_postgres.log.read_text()
+    assert "violates unique constraint" in log
+    assert "pl41nt3xt" not in log
+
+
 def test_valkey_answers_only_with_its_password():
     with redis.Redis.from_url(settings.REDIS_URL) as client:
         assert client.ping()
