@@ -365,6 +365,31 @@ def test_nobody_holds_the_chain_while_a_foreign_key_waits():
     assert found() is None
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_transaction_that_cannot_see_the_newest_seal_fails_and_forks_nothing():
+    def seal_meanwhile():
+        record("meanwhile")
+
+    def write_upon_an_old_snapshot():
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            assert AuditSeal.objects.count() == 1
+            at_once(seal_meanwhile)
+            record("too_late")
+
+    record("first")
+    with pytest.raises(IntegrityError, match="imputation_auditseal"):
+        write_upon_an_old_snapshot()
+    assert list(AuditLog.objects.order_by("id").values_list("action", flat=True)) == [
+        "first",
+        "meanwhile",
+    ]
+    record("again")
+    assert verify_audit_log().sealed == 3
+    assert found() is None
+
+
 def _wait_until_somebody_waits():
     with connection.cursor() as cursor:
         for _ in range(1_000):
