@@ -22,6 +22,9 @@ USER platform
 ENV PYTHONUNBUFFERED=1 ENVIRONMENT=production
 EXPOSE 8000
 # Paths are not logged: that of a node's download is the only key to the file.
+# The platform itself decides which proxies it believes (TRUSTED_PROXIES).
+# httptools would collect headers without an end.
 # One server process: a node runs its jobs as children of it. Scale out with more containers.
 CMD ["uvicorn", "federated_imputation.asgi:application", "--host", "0.0.0.0", "--port", "8000", \
+     "--http", "h11", "--h11-max-incomplete-event-size", "65536", "--no-proxy-headers", \
      "--no-server-header", "--no-access-log", "--timeout-graceful-shutdown", "30"]

@@ -133,12 +133,12 @@ def with_body_rule(application: Application, rule: BodyRule) -> Application:
             message = await receive()
             received += len(message.get("body", b""))
             if received > allowance.limit:
-                raise _BodyTooLarge
+                # Django, which reads all before it answers anything, forgets what it has.
+                return {"type": "http.disconnect"}
             return message
 
-        try:
-            await application(scope, receive_counted, send)
-        except _BodyTooLarge:
+        await application(scope, receive_counted, send)
+        if received > allowance.limit:
             await _refuse(application, scope, refusal, receive, send)
 
     return handle
@@ -160,10 +160,6 @@ def keep_bodies_in(folder: Path, *, forget_after: float = 0.0) -> None:
             if path.is_file() and path.stat().st_mtime <= time.time() - forget_after:
                 path.unlink()
     tempfile.tempdir = str(folder)
-
-
-class _BodyTooLarge(Exception):
-    pass
 
 
 def _announced_length(scope: Scope) -> int:

@@ -17,6 +17,7 @@ from federated_imputation import deployments
 __all__ = ["PROGRAMS", "commands", "serve", "tick", "work"]
 
 _SHUTDOWN_SECONDS: Final = 5  # for requests that are being answered
+_HEAD_BYTES: Final = 64 * 1024  # after which a request whose headers do not end is hung up on
 
 
 def serve(*, host: str, port: int) -> None:
@@ -28,6 +29,8 @@ def serve(*, host: str, port: int) -> None:
         host=host,
         port=port,
         lifespan="auto",
+        http="h11",  # httptools collects headers without an end
+        h11_max_incomplete_event_size=_HEAD_BYTES,
         log_config=None,  # Django's own logging takes uvicorn's records
         access_log=False,
         server_header=False,

@@ -69,7 +69,7 @@ PRELOADED: Final = (
     "uvicorn.lifespan.on",
     "uvicorn.loops.uvloop",
     "uvicorn.main",
-    "uvicorn.protocols.http.httptools_impl",
+    "uvicorn.protocols.http.h11_impl",
     "whitenoise.middleware",
 )
 

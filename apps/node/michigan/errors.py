@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from apps.node.pipeline.panels import PanelError
 from apps.node.refusals import Refusal
+from apps.shared.limits.passwords import TooManyAttempts
 
 __all__ = ["answer_error", "bad_request", "crashed", "not_found"]
 
@@ -21,6 +22,10 @@ def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
     """The answer to what a view raised; `None` leaves it to Django, which logs it."""
     if isinstance(error, Refusal):
         return _answer(error.status, error.message)
+    if isinstance(error, TooManyAttempts):
+        answer = _answer(429, "Too many logins. Please try again later.")
+        answer.headers["Retry-After"] = str(error.wait)
+        return answer
     if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
         return _answer(401, "Unauthorized")
     if isinstance(error, exceptions.PermissionDenied):

@@ -27,6 +27,8 @@ from apps.node.models import User
 from apps.node.operations.accounts import create_api_token, log_in, revoke_api_token
 from apps.node.refusals import Refusal
 from apps.node.tokens import LONGEST_LIFE, SESSION_LIFE, TokenRejected
+from apps.shared.api.origin import origin_of
+from apps.shared.limits.passwords import count_password_attempt, remember_success
 
 __all__ = [
     "ApiTokenView",
@@ -87,11 +89,10 @@ class LoginView(MichiganView):
     permission_classes = [Anyone]
 
     def post(self, request: Request) -> Response:
-        result = log_in(
-            username=_text(request, "username"),
-            password=_text(request, "password"),
-            now=timezone.now(),
-        )
+        username, address = _text(request, "username"), origin_of(request).address
+        count_password_attempt(account=username, address=address)
+        result = log_in(username=username, password=_text(request, "password"), now=timezone.now())
+        remember_success(account=username, address=address)
         return Response(
             {
                 "access_token": result.token,

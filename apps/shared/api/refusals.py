@@ -1,10 +1,12 @@
 """Requests that are answered before anything is done for them."""
 
 from collections.abc import Callable
+from typing import cast
 
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
+from django.urls import get_resolver, get_urlconf
 
 from apps.shared.asgi import Refusal
 
@@ -31,5 +33,7 @@ class RefusalMiddleware:
             )
         query = request.META.get("QUERY_STRING", "")
         if "\0" in request.path or "%00" in query or "\0" in query:
-            raise BadRequest("A NUL in the address.")
+            handler = get_resolver(get_urlconf()).resolve_error_handler(400)
+            refuse = cast("Callable[..., HttpResponseBase]", handler)
+            return refuse(request, exception=BadRequest())
         return self._get_response(request)

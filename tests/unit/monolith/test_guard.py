@@ -1,11 +1,16 @@
 """What every request passes before a view sees it, and what every answer carries."""
 
+import re
+from base64 import b64encode
+from hashlib import sha256
 from ipaddress import ip_network
 
 import pytest
+from django.test import Client
 
 from federated_imputation.monolith.accounts.models import AuditLog
-from tests.factories import make_user
+from tests.factories import PASSWORD, make_user
+from tests.unit.monolith.test_hostile_requests import ROUTES
 
 pytestmark = pytest.mark.django_db
 LOGIN = "/api/auth/login/"
@@ -139,3 +144,93 @@ def test_no_other_site_may_read_an_answer(client, origin, where):
         client.post(where, headers={"Origin": origin}),
     ):
         assert [name for name in answer.headers if name.lower().startswith("access-control")] == []
+
+
+FOREIGN = [
+    {"Origin": "https://evil.example"},
+    {"Origin": "null"},
+    {"Origin": "http://sub.testserver"},
+    {"Origin": "http://testserver:8080"},
+    {"Origin": "https://testserver"},
+    {"Origin": "http://testserver", "Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+    {"Sec-Fetch-Site": "cross-site"},
+]
+# They look at no cookie, so there is nothing that a stranger's page could use.
+WITHOUT_COOKIES = {
+    "/api/auth/token/refresh/",
+    "/api/auth/token/revoke/",
+    "/api/schema/",
+    "/api/docs/",
+}
+
+
+@pytest.mark.parametrize("headers", FOREIGN)
+@pytest.mark.parametrize("where", [LOGIN, "/api/auth/logout/", "/api/jobs/"])
+def test_a_foreign_page_is_known_by_its_headers(admin_client, where, headers):
+    answer = admin_client.post(where, headers=headers)
+    assert answer.status_code == 403
+    assert answer.json()["code"] == "permission_denied"
+    assert admin_client.get("/api/auth/user/").status_code == 200
+
+
+def test_no_foreign_page_may_act_with_a_cookie_on_any_route(admin_client):
+    obeyed = []
+    for route in ROUTES:
+        where = f"/{route}"
+        if not where.startswith("/api/") or where in WITHOUT_COOKIES:
+            continue
+        for method in ("post", "put", "patch", "delete"):
+            answer = getattr(admin_client, method)(where, headers=FOREIGN[0])
+            if answer.status_code not in {403, 405}:
+                obeyed.append((method, where, answer.status_code))
+    assert obeyed == []
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Origin": "http://testserver"}, {"Sec-Fetch-Site": "same-origin"}]
+)
+def test_our_own_pages_and_programs_may(admin_client, headers):
+    assert admin_client.post("/api/auth/logout/", headers=headers).status_code == 200
+
+
+def test_the_admin_demands_its_csrf_token():
+    strict = Client(enforce_csrf_checks=True)
+    make_user("ada", is_staff=True)
+    form = {"username": "ada", "password": PASSWORD}
+    assert strict.post("/admin/login/", form).status_code == 403
+    strict.get("/admin/login/")
+    form["csrfmiddlewaretoken"] = strict.cookies["csrftoken"].value
+    foreign = strict.post("/admin/login/", form, headers={"Origin": "https://evil.example"})
+    assert foreign.status_code == 403
+    assert strict.post("/admin/login/", form).status_code == 302
+
+
+def test_the_page_of_the_description_runs_under_its_policy(client):
+    answer = client.get("/api/docs/")
+    policy = directives(answer.headers["Content-Security-Policy"])
+    page = answer.content.decode()
+    styles = re.findall(r"<style[^>]*>(.*?)</style>", page, re.DOTALL)
+    hashes = [b64encode(sha256(style.encode()).digest()).decode() for style in styles]
+    assert policy["script-src"] == ["'self'"]
+    assert policy["style-src"] == ["'self'", *(f"'sha256-{each}'" for each in hashes)]
+    assert_no_inline(page)
+
+
+@pytest.mark.parametrize(
+    "where",
+    ["/admin/", "/admin/auth/user/", "/admin/auth/user/add/", "/admin/imputation/imputationjob/"],
+)
+def test_a_page_of_the_admin_runs_under_its_policy(admin_client, where):
+    answer = admin_client.get(where)
+    assert answer.status_code == 200
+    policy = directives(answer.headers["Content-Security-Policy"])
+    assert policy["script-src"] == policy["style-src"] == ["'self'"]
+    page = answer.content.decode()
+    assert "<style" not in page
+    assert_no_inline(page)
+
+
+def assert_no_inline(page):
+    assert re.findall(r"<script(?![^>]*\bsrc=)(?![^>]*application/json)[^>]*>", page) == []
+    assert re.findall(r"<[^>]+\s(?:on\w+|style)=", page) == []

@@ -23,7 +23,7 @@ PATHS = [
 
 
 @pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("part", ["%00", "job-1%00", "x" * 3_000, "%ed%a0%80", "..%5c"])
+@pytest.mark.parametrize("part", ["x" * 3_000, "%ed%a0%80", "..%5c"])
 def test_a_part_of_a_path_that_names_nothing_is_not_found(amina, path, part):
     answer = amina.get(path.format(part))
     assert answer.status_code == 404

@@ -1,0 +1,51 @@
+"""What the node shares with every deployment: limits of logins, headers, request ids."""
+
+import uuid
+
+import pytest
+from django.test import Client
+
+from tests.unit.apps.node.conftest import PASSWORD
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def _limits_on(settings):
+    settings.RATE_LIMITS = True
+    settings.DEPLOYMENT = uuid.uuid4().hex  # no window of another test
+
+
+def log_in(username, *, address="192.0.2.7", password="wrong"):  # noqa: S107
+    form = {"username": username, "password": password}
+    return Client().post("/login", form, REMOTE_ADDR=address)
+
+
+@pytest.mark.usefixtures("_limits_on")
+def test_guesses_from_one_address_are_limited():
+    statuses = [log_in(f"user{number}").status_code for number in range(101)]
+    assert statuses == [401] * 100 + [429]
+    answer = log_in("one-more")
+    assert set(answer.json()) == {"message", "success"}
+    assert 1 <= int(answer.headers["Retry-After"]) <= 3600
+
+
+@pytest.mark.usefixtures("_limits_on")
+def test_a_program_may_log_in_as_often_as_it_likes(amina):
+    statuses = [log_in("amina", password=PASSWORD).status_code for _ in range(20)]
+    assert statuses == [200] * 20
+
+
+@pytest.mark.parametrize("where", ["/", "/nowhere", "/api/v2/server", "/api/v2/jobs", "/?a=%00"])
+def test_every_answer_has_a_request_id_and_the_headers(where):
+    answer = Client().get(where, headers={"X-Request-ID": "asked-for-1"})
+    assert answer.headers["X-Request-ID"] == "asked-for-1"
+    assert answer.headers["X-Frame-Options"] == "DENY"
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+def test_a_nul_in_the_address_is_refused_in_the_words_of_the_node():
+    answer = Client().get("/api/v2/jobs/%00")
+    assert answer.status_code == 400
+    assert answer.json() == {"message": "The request is malformed.", "success": False}
