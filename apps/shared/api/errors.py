@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
 from apps.contracts.errors import complete_error
+from apps.contracts.tokens import CHALLENGE_HEADER, SCHEME
 from apps.shared.observability.middleware import request_id
 
 __all__ = ["ErrorShapeMiddleware", "bad_request", "not_found", "server_error"]
@@ -45,6 +46,8 @@ class ErrorShapeMiddleware:
             response.content = json.dumps(body, ensure_ascii=False, cls=JSONEncoder).encode()
             response.headers["Content-Type"] = "application/json"
             response.headers["Content-Length"] = str(len(response.content))
+            if response.status_code == 401:  # RFC 9110 15.5.2: always with a challenge
+                response.headers.setdefault(CHALLENGE_HEADER, f'{SCHEME} realm="api"')
         return response
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from apps.contracts.errors import CODES, complete_error
 
-__all__ = ["add_errors"]
+__all__ = ["add_errors", "allow_empty_parameters"]
 
 _METHODS = ("get", "head", "options", "post", "put", "patch", "delete")
 _REQUEST_ID = "0d9ad1c3f2b84d3fa3c1f2f6f2d4b0f1"
@@ -139,6 +139,16 @@ def add_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         for method in _METHODS:
             if method in methods:
                 _complete(methods[method], path=path, method=method)
+    return result
+
+
+def allow_empty_parameters(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Say of every query parameter that an empty one counts as absent; a postprocessing hook."""
+    for methods in result["paths"].values():
+        for operation in methods.values():
+            for parameter in operation.get("parameters", []):
+                if parameter["in"] == "query":
+                    parameter["allowEmptyValue"] = True
     return result
 
 

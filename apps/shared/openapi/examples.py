@@ -13,6 +13,12 @@ from drf_spectacular.drainage import warn
 __all__ = ["add_examples"]
 
 _JSON = "application/json"
+_KINDS: Mapping[str, type | tuple[type, ...]] = {
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "array": list,
+}
 _OF_FORMATS = {
     "date-time": "2026-03-01T12:00:00Z",
     "date": "2026-03-01",
@@ -72,9 +78,9 @@ class _Composer:
         return self._of_type(schema, name=name, owner=owner)
 
     def _of_type(self, schema: Mapping[str, Any], *, name: str, owner: str) -> Any:
-        if name in self._values:
-            value = self._values[name]
-            return value if value in schema.get("enum", [value]) else schema["enum"][0]
+        value = self._values.get(name)
+        if name in self._values and _fits(value, schema):
+            return value
         if "example" in schema:
             return schema["example"]
         if "enum" in schema:
@@ -85,3 +91,11 @@ class _Composer:
             return True
         warn(f"no example for {owner}.{name}; give it one in the table of examples")
         return None
+
+
+def _fits(value: Any, schema: Mapping[str, Any]) -> bool:
+    """Whether the table's value for a name can be meant: an `id` may be a number or a UUID."""
+    if "enum" in schema:
+        return value in schema["enum"]
+    kinds = _KINDS.get(schema.get("type", ""), object)
+    return (value is None and schema.get("nullable", False)) or isinstance(value, kinds)

@@ -8,6 +8,7 @@ from drf_spectacular.plumbing import get_doc
 from rest_framework import serializers
 from rest_framework.views import APIView
 
+from apps.shared.api.filters import Filters
 from apps.shared.openapi.bounds import BIGINT
 
 __all__ = ["Inspector"]
@@ -33,6 +34,11 @@ class Inspector(AutoSchema):
         schema: dict[str, Any] = super()._map_serializer_field(  # type: ignore[no-untyped-call]
             field, direction, bypass_extensions
         )
+        if isinstance(field.parent, Filters):
+            # An empty parameter counts as absent: `allowEmptyValue`, as the errors hook adds.
+            return {key: value for key, value in schema.items() if key != "minLength"}
+        if direction == "request" and isinstance(field, serializers.DecimalField):
+            return {**_decimal(field), **{k: schema[k] for k in ("nullable",) if k in schema}}
         if direction == "request" and _refuses_white_space(field):
             return {**schema, "pattern": r"\S"}
         if direction == "response" and _is_id(field):
@@ -46,6 +52,27 @@ def _methods(view: APIView) -> list[str]:
         for method in view.http_method_names
         if method not in {"head", "options"} and hasattr(view, method)
     ]
+
+
+def _decimal(field: serializers.DecimalField) -> dict[str, Any]:
+    """A number, or its text: what answers show may be sent back."""
+    digits, places = field.max_digits or 15, field.decimal_places or 0
+    whole = digits - places
+    bounds = {
+        "minimum": 0 if field.min_value is None else field.min_value,
+        "maximum": 10**whole - 1 if field.max_value is None else field.max_value,
+    }
+    sign = "" if bounds["minimum"] >= 0 else "-?"
+    return {
+        "anyOf": [
+            {
+                "type": "string",
+                "format": "decimal",
+                "pattern": rf"^{sign}\d{{1,{whole}}}(\.\d{{1,{places}}})?$",
+            },
+            {"type": "number", "multipleOf": 10**-places, **bounds},
+        ]
+    }
 
 
 def _refuses_white_space(field: Any) -> bool:

@@ -19,6 +19,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.shared.api.bodies import Body
+from apps.shared.api.filters import Filters
+from apps.shared.api.numbers import Id
 from apps.shared.api.origin import Origin, origin_of
 from apps.shared.api.parsers import FormParser, JSONParser, MultiPartParser
 from apps.shared.identity.caller import caller_id
@@ -65,18 +68,18 @@ class JobListView(ListAPIView[ImputationJob]):
     parser_classes = [MultiPartParser, FormParser, JSONParser]
     serializer_class = JobOutput
 
-    class JobFilters(serializers.Serializer[Any]):
+    class JobFilters(Filters):
         status = serializers.ChoiceField(
             choices=[status.value for status in Status], required=False
         )
-        service = serializers.IntegerField(required=False, source="service_id")
+        service = Id(required=False, source="service_id")
         search = serializers.CharField(required=False)
 
-    class JobInput(serializers.Serializer[Any]):
+    class JobInput(Body):
         name = serializers.CharField(max_length=200)
         description = serializers.CharField(required=False, allow_blank=True, default="")
-        service = serializers.IntegerField()
-        reference_panel = serializers.IntegerField()
+        service = Id()
+        reference_panel = Id()
         input_format = serializers.CharField(max_length=20, default="vcf")
         build = serializers.CharField(
             default="hg38", help_text="hg19 or hg38, of the file; GRCh37 and GRCh38 mean the same."
@@ -147,10 +150,7 @@ class JobListView(ListAPIView[ImputationJob]):
         return Response(self.CreatedJob(job).data, status=201)
 
     def get_queryset(self) -> QuerySet[ImputationJob]:
-        given = {name: value for name, value in self.request.query_params.items() if value}
-        wanted = self.JobFilters(data=given)
-        wanted.is_valid(raise_exception=True)
-        return queries.jobs(self.request.user, **wanted.validated_data)
+        return queries.jobs(self.request.user, **self.JobFilters.of(self.request))
 
 
 @extend_schema(parameters=[_JOB_ID])
@@ -159,7 +159,7 @@ class JobView(APIView):
 
     permission_classes = [in_scope("jobs")]
 
-    class JobEdit(serializers.Serializer[Any]):
+    class JobEdit(Body):
         name = serializers.CharField(max_length=200, required=False)
         description = serializers.CharField(required=False, allow_blank=True)
 

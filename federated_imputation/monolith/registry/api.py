@@ -17,6 +17,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.shared.api.filters import Filters
+from apps.shared.api.numbers import Id
 from apps.shared.identity.permissions import in_scope
 from federated_imputation.monolith.accounts.models import ServicePermission
 from federated_imputation.monolith.accounts.queries import find_rights
@@ -36,7 +38,7 @@ class ServiceListView(ListAPIView[ImputationService]):
 
     permission_classes = [AllowAny]
 
-    class ServiceFilters(serializers.Serializer[Any]):
+    class ServiceFilters(Filters):
         is_active = serializers.BooleanField(required=False, allow_null=True, default=None)
         service_type = serializers.CharField(required=False, default="")
         api_type = serializers.CharField(required=False, default="")
@@ -78,7 +80,7 @@ class ServiceListView(ListAPIView[ImputationService]):
         return super().get(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[ImputationService]:
-        wanted = _validated(self.ServiceFilters, self.request)
+        wanted = self.ServiceFilters.of(self.request)
         if wanted.pop("is_active") is False:
             rights = find_rights(self.request.user)
             if self.request.user.is_staff or rights.may(Capability.MANAGE_SERVICES):
@@ -104,8 +106,8 @@ class PanelListView(ListAPIView[ReferencePanel]):
 
     permission_classes = [AllowAny]
 
-    class PanelFilters(serializers.Serializer[Any]):
-        service = serializers.IntegerField(required=False, default=None, source="service_id")
+    class PanelFilters(Filters):
+        service = Id(required=False, default=None, source="service_id")
         population = serializers.CharField(required=False, default="")
         build = serializers.CharField(required=False, default="")
 
@@ -137,7 +139,7 @@ class PanelListView(ListAPIView[ReferencePanel]):
         return super().get(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[ReferencePanel]:
-        return queries.panels(**_validated(self.PanelFilters, self.request))
+        return queries.panels(**self.PanelFilters.of(self.request))
 
 
 class PanelView(APIView):
@@ -159,13 +161,13 @@ class ServicePanelsView(APIView):
 
     permission_classes = [in_scope("registry")]
 
-    class ServicePanelFilters(serializers.Serializer[Any]):
+    class ServicePanelFilters(Filters):
         population = serializers.CharField(required=False, default="")
         build = serializers.CharField(required=False, default="")
 
     @extend_schema(parameters=[ServicePanelFilters], responses=PanelListView.Panel(many=True))
     def get(self, request: Request, service_id: int) -> Response:
-        wanted = _validated(self.ServicePanelFilters, request)
+        wanted = self.ServicePanelFilters.of(request)
         found = queries.panels(service_id=_service(service_id).pk, **wanted)
         return Response([PanelListView.Panel(panel).data for panel in found])
 
@@ -175,11 +177,3 @@ def _service(service_id: int) -> ImputationService:
         return queries.get_service(service_id=service_id)
     except queries.UnknownService:
         raise NotFound from None
-
-
-def _validated(filters: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
-    """The query parameters that `filters` knows; an empty one counts as absent."""
-    given = filters(data={name: value for name, value in request.query_params.items() if value})
-    given.is_valid(raise_exception=True)
-    validated: dict[str, Any] = given.validated_data
-    return validated

@@ -84,3 +84,21 @@ def test_no_method_on_any_route_is_too_much(admin_client, method):
     assert len(ROUTES) > 25
     statuses = {route: getattr(admin_client, method)(f"/{route}").status_code for route in ROUTES}
     assert {route: status for route, status in statuses.items() if status >= 500} == {}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"username": "ada", "username": "eve", "password": "x"}',
+        '{"username": "ada", "password": NaN}',
+        '{"username": "ada", "password": ' + "9" * 5_000 + "}",
+        '{"username": "ada", "password": 1e400}',
+        '{"username": "ada\\u0000", "password": "x"}',
+        '{"username": "ada\\ud800", "password": "x"}',
+        '["username", "password"]',
+        '"username"',
+        "null",
+    ],
+)
+def test_json_that_nobody_can_mean_is_refused(client, body):
+    assert client.post(LOGIN, body, content_type="application/json").status_code == 400

@@ -9,13 +9,14 @@ from django.urls import get_resolver
 from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.validation import validate_schema
-from jsonschema import Draft4Validator
+from jsonschema import Draft4Validator  # type: ignore[import-untyped]
 from rest_framework.views import APIView
 
 METHODS = {"get", "put", "post", "delete", "patch"}
 # What only the service or the person who set it up can know: the JSON columns.
 JSON_COLUMNS = {
     "api_config",
+    "details",
     "external_data",
     "result_files",
     "service_response",

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.shared.api.bodies import Body
 from apps.shared.api.origin import origin_of
 from apps.shared.identity.caller import caller
 from apps.shared.identity.permissions import SCOPES, SignedIn
@@ -44,7 +45,7 @@ class ApiTokenListView(ListAPIView[ApiToken]):
     permission_classes = [SignedIn]
     serializer_class = ApiTokenOutput
 
-    class NewApiToken(serializers.Serializer[Any]):
+    class NewApiToken(Body):
         name = serializers.CharField(max_length=100, help_text="What the token is for.")
         scopes = serializers.ListField(
             child=serializers.ChoiceField(choices=SCOPES),

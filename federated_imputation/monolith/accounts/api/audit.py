@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.shared.api.filters import Filters
 from apps.shared.api.origin import origin_of
 from apps.shared.identity.caller import caller_id
 from federated_imputation.monolith.accounts.models import AuditLog
@@ -56,7 +57,7 @@ class AuditLogListView(ListAPIView[AuditLog]):
 
     permission_classes = [requires(Capability.READ_AUDIT_LOG)]
 
-    class AuditLogFilters(serializers.Serializer[Any]):
+    class AuditLogFilters(Filters):
         user_id = serializers.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
         action = serializers.CharField(required=False)
         start_date = _Bound(
@@ -90,10 +91,7 @@ class AuditLogListView(ListAPIView[AuditLog]):
         return answer
 
     def get_queryset(self) -> QuerySet[AuditLog]:
-        given = {name: value for name, value in self.request.query_params.items() if value}
-        wanted = self.AuditLogFilters(data=given)
-        wanted.is_valid(raise_exception=True)
-        return audit_rows(**wanted.validated_data)
+        return audit_rows(**self.AuditLogFilters.of(self.request))
 
 
 class AuditLogView(APIView):

@@ -1,7 +1,5 @@
 """Changing one's own password over HTTP."""
 
-from typing import Any
-
 from django.contrib.auth import update_session_auth_hash
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema
@@ -10,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.shared.api.bodies import Body
 from apps.shared.api.origin import origin_of
 from apps.shared.identity.caller import caller
 from apps.shared.identity.permissions import SignedIn
@@ -29,7 +28,7 @@ class ChangePasswordView(APIView):
 
     permission_classes = [SignedIn]
 
-    class PasswordChange(serializers.Serializer[Any]):
+    class PasswordChange(Body):
         current_password = serializers.CharField(
             trim_whitespace=False, max_length=4096, write_only=True
         )

@@ -13,6 +13,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.shared.api.bodies import Body
+from apps.shared.api.numbers import Id
 from apps.shared.api.origin import Origin, origin_of
 from apps.shared.identity.caller import caller_id
 from apps.shared.identity.permissions import SignedIn
@@ -47,7 +49,7 @@ _NOT_THERE = OpenApiResponse(description="No such profile, or not one that the c
 _CONFLICT = OpenApiResponse(description="Nobody would be left who may manage users.")
 
 
-class ProfileFields(serializers.Serializer[Any]):
+class ProfileFields(Body):
     """What can be written; a field that is left out stays as it is."""
 
     organization = serializers.CharField(required=False, allow_blank=True, max_length=200)
@@ -60,7 +62,7 @@ class ProfileFields(serializers.Serializer[Any]):
     preferred_language = serializers.CharField(required=False, max_length=10)
     timezone = serializers.CharField(required=False, max_length=50)
     email_notifications = serializers.BooleanField(required=False)
-    role_id = serializers.IntegerField(required=False, allow_null=True)
+    role_id = Id(required=False, allow_null=True)
     is_verified = serializers.BooleanField(required=False)
     verification_date = serializers.DateTimeField(required=False, allow_null=True)
     monthly_job_limit = serializers.IntegerField(required=False, min_value=0, max_value=_LARGEST)
@@ -74,8 +76,11 @@ class ProfileFields(serializers.Serializer[Any]):
 
 
 class ProfileInput(ProfileFields):
-    user = serializers.IntegerField(
-        required=False, source="user_id", help_text="The caller, unless they manage users."
+    user = Id(
+        max_value=_LARGEST,
+        required=False,
+        source="user_id",
+        help_text="The caller, unless they manage users.",
     )
 
 
@@ -118,12 +123,14 @@ class ProfileListView(ListAPIView[UserProfile]):
     def get_queryset(self) -> QuerySet[UserProfile]:
         return profiles(find_rights(self.request.user))
 
+    @extend_schema(summary="The profiles that the caller may see")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         answer = super().get(request, *args, **kwargs)
         _record(request, answer.data["results"])
         return answer
 
     @extend_schema(
+        summary="Make a profile",
         request=ProfileInput,
         responses={201: ProfileOutput, 400: _INVALID, 403: _FORBIDDEN},
     )
@@ -146,7 +153,7 @@ class ProfileView(APIView):
 
     permission_classes = [SignedIn]
 
-    @extend_schema(responses={200: ProfileOutput, 404: _NOT_THERE})
+    @extend_schema(summary="One profile", responses={200: ProfileOutput, 404: _NOT_THERE})
     def get(self, request: Request, profile_id: int) -> Response:
         profile = profiles(find_rights(request.user)).filter(pk=profile_id).first()
         if profile is None:
@@ -156,6 +163,7 @@ class ProfileView(APIView):
         return Response(shown)
 
     @extend_schema(
+        summary="Change a profile",
         request=ProfileInput,
         responses={
             200: ProfileOutput,
@@ -169,6 +177,7 @@ class ProfileView(APIView):
         return self._update(request, profile_id)
 
     @extend_schema(
+        summary="Change fields of a profile",
         request=ProfileInput,
         responses={
             200: ProfileOutput,
@@ -181,7 +190,10 @@ class ProfileView(APIView):
     def patch(self, request: Request, profile_id: int) -> Response:
         return self._update(request, profile_id)
 
-    @extend_schema(responses={204: None, 403: _FORBIDDEN, 404: _NOT_THERE, 409: _CONFLICT})
+    @extend_schema(
+        summary="Delete a profile",
+        responses={204: None, 403: _FORBIDDEN, 404: _NOT_THERE, 409: _CONFLICT},
+    )
     def delete(self, request: Request, profile_id: int) -> Response:
         with answering_refusals():
             delete_profile(

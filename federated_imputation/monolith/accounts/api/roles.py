@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
 from rest_framework.generics import ListAPIView
@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.shared.api.bodies import Body
 from apps.shared.api.origin import origin_of
 from federated_imputation.monolith.accounts.api.refusals import answering_refusals
 from federated_imputation.monolith.accounts.models import UserRole
@@ -32,12 +33,13 @@ _NOT_THERE = OpenApiResponse(description="No such role.")
 _CONFLICT = OpenApiResponse(description="The role is held, or nobody would manage users.")
 
 
+@extend_schema_view(get=extend_schema(summary="All roles"))
 class RoleListView(ListAPIView[UserRole]):
     """All roles, and the way to make one of the five that is missing."""
 
     permission_classes = [requires(Capability.MANAGE_ROLES)]
 
-    class RoleInput(serializers.Serializer[Any]):
+    class RoleInput(Body):
         name = serializers.ChoiceField(
             choices=UserRole.Name.choices, help_text="Fixed once the role is made."
         )
@@ -78,7 +80,11 @@ class RoleListView(ListAPIView[UserRole]):
     def get_queryset(self) -> QuerySet[UserRole]:
         return roles()
 
-    @extend_schema(request=RoleInput, responses={201: RoleOutput, 400: _INVALID})
+    @extend_schema(
+        summary="Make a role that is missing",
+        request=RoleInput,
+        responses={201: RoleOutput, 400: _INVALID},
+    )
     def post(self, request: Request) -> Response:
         given = self.RoleInput(data=request.data)
         given.is_valid(raise_exception=True)
@@ -97,11 +103,12 @@ class RoleView(APIView):
 
     permission_classes = [requires(Capability.MANAGE_ROLES)]
 
-    @extend_schema(responses={200: RoleListView.RoleOutput, 404: _NOT_THERE})
+    @extend_schema(summary="One role", responses={200: RoleListView.RoleOutput, 404: _NOT_THERE})
     def get(self, request: Request, role_id: int) -> Response:
         return self._shown(role_id)
 
     @extend_schema(
+        summary="Change a role",
         request=RoleListView.RoleInput,
         responses={
             200: RoleListView.RoleOutput,
@@ -114,6 +121,7 @@ class RoleView(APIView):
         return self._update(request, role_id)
 
     @extend_schema(
+        summary="Change fields of a role",
         request=RoleListView.RoleInput,
         responses={
             200: RoleListView.RoleOutput,
@@ -125,7 +133,10 @@ class RoleView(APIView):
     def patch(self, request: Request, role_id: int) -> Response:
         return self._update(request, role_id)
 
-    @extend_schema(responses={204: None, 404: _NOT_THERE, 409: _CONFLICT})
+    @extend_schema(
+        summary="Delete a role that nobody has",
+        responses={204: None, 404: _NOT_THERE, 409: _CONFLICT},
+    )
     def delete(self, request: Request, role_id: int) -> Response:
         with answering_refusals():
             delete_role(

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from django.db.models import QuerySet
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.generics import ListAPIView
@@ -18,6 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.shared.api.bodies import Body
 from apps.shared.api.origin import origin_of
 from apps.shared.identity.caller import caller_id
 from apps.shared.identity.permissions import SignedIn, in_scope
@@ -81,10 +82,11 @@ class _Moment(serializers.DateTimeField):
         return super().enforce_timezone(value)
 
 
+@extend_schema_view(get=extend_schema(summary="The permissions that users have at a service"))
 class PermissionListView(_OfAService, ListAPIView[ServicePermission]):
     """The permissions that users have at a service, expired ones too, and the way to give one."""
 
-    class PermissionInput(serializers.Serializer[Any]):
+    class PermissionInput(Body):
         user = serializers.IntegerField(min_value=1, max_value=_LARGEST_USER_ID, source="user_id")
         permission = serializers.ChoiceField(choices=ServicePermission.Kind.choices)
         expires_at = _Moment(
@@ -109,7 +111,9 @@ class PermissionListView(_OfAService, ListAPIView[ServicePermission]):
         return queries.permissions_at(service_id=self.kwargs["service_id"])
 
     @extend_schema(
-        request=PermissionInput, responses={201: Permission, 400: _INVALID, 404: _NOT_THERE}
+        summary="Give a user a permission at a service",
+        request=PermissionInput,
+        responses={201: Permission, 400: _INVALID, 404: _NOT_THERE},
     )
     def post(self, request: Request, service_id: int) -> Response:
         given = self.PermissionInput(data=request.data)
@@ -126,7 +130,9 @@ class PermissionListView(_OfAService, ListAPIView[ServicePermission]):
 class PermissionView(_OfAService):
     """One permission at a service."""
 
-    @extend_schema(responses={200: PermissionListView.Permission, 404: _NOT_THERE})
+    @extend_schema(
+        summary="One permission", responses={200: PermissionListView.Permission, 404: _NOT_THERE}
+    )
     def get(self, request: Request, service_id: int, permission_id: int) -> Response:
         found = queries.permissions_at(service_id=service_id).filter(pk=permission_id).first()
         if found is None:
@@ -134,6 +140,7 @@ class PermissionView(_OfAService):
         return Response(PermissionListView.Permission(found).data)
 
     @extend_schema(
+        summary="Change a permission",
         request=PermissionListView.PermissionInput,
         responses={200: PermissionListView.Permission, 400: _INVALID, 404: _NOT_THERE},
     )
@@ -141,13 +148,14 @@ class PermissionView(_OfAService):
         return self._change(request, service_id, permission_id, partial=False)
 
     @extend_schema(
+        summary="Change fields of a permission",
         request=PermissionListView.PermissionInput(partial=True),
         responses={200: PermissionListView.Permission, 400: _INVALID, 404: _NOT_THERE},
     )
     def patch(self, request: Request, service_id: int, permission_id: int) -> Response:
         return self._change(request, service_id, permission_id, partial=True)
 
-    @extend_schema(responses={204: None, 404: _NOT_THERE})
+    @extend_schema(summary="Take a permission away", responses={204: None, 404: _NOT_THERE})
     def delete(self, request: Request, service_id: int, permission_id: int) -> Response:
         _asked(
             request,
@@ -172,10 +180,11 @@ class PermissionView(_OfAService):
         return Response(PermissionListView.Permission(changed).data)
 
 
+@extend_schema_view(get=extend_schema(summary="The groups of a service"))
 class GroupListView(_OfAService, ListAPIView[ServiceUserGroup]):
     """The groups of a service, whose members share permissions, and the way to make one."""
 
-    class GroupInput(serializers.Serializer[Any]):
+    class GroupInput(Body):
         name = serializers.CharField(max_length=100)
         description = serializers.CharField(required=False, allow_blank=True)
         is_active = serializers.BooleanField(required=False)
@@ -212,7 +221,11 @@ class GroupListView(_OfAService, ListAPIView[ServiceUserGroup]):
     def get_queryset(self) -> QuerySet[ServiceUserGroup]:
         return queries.groups_at(service_id=self.kwargs["service_id"])
 
-    @extend_schema(request=GroupInput, responses={201: Group, 400: _INVALID, 404: _NOT_THERE})
+    @extend_schema(
+        summary="Make a group at a service",
+        request=GroupInput,
+        responses={201: Group, 400: _INVALID, 404: _NOT_THERE},
+    )
     def post(self, request: Request, service_id: int) -> Response:
         given = self.GroupInput(data=request.data)
         given.is_valid(raise_exception=True)
@@ -225,7 +238,9 @@ class GroupListView(_OfAService, ListAPIView[ServiceUserGroup]):
 class GroupView(_OfAService):
     """One group of a service."""
 
-    @extend_schema(responses={200: GroupListView.Group, 404: _NOT_THERE})
+    @extend_schema(
+        summary="One group with its members", responses={200: GroupListView.Group, 404: _NOT_THERE}
+    )
     def get(self, request: Request, service_id: int, group_id: int) -> Response:
         found = queries.groups_at(service_id=service_id).filter(pk=group_id).first()
         if found is None:
@@ -233,6 +248,7 @@ class GroupView(_OfAService):
         return Response(GroupListView.Group(found).data)
 
     @extend_schema(
+        summary="Change a group",
         request=GroupListView.GroupInput,
         responses={200: GroupListView.Group, 400: _INVALID, 404: _NOT_THERE},
     )
@@ -240,13 +256,14 @@ class GroupView(_OfAService):
         return self._edit(request, service_id, group_id, partial=False)
 
     @extend_schema(
+        summary="Change fields of a group",
         request=GroupListView.GroupInput(partial=True),
         responses={200: GroupListView.Group, 400: _INVALID, 404: _NOT_THERE},
     )
     def patch(self, request: Request, service_id: int, group_id: int) -> Response:
         return self._edit(request, service_id, group_id, partial=True)
 
-    @extend_schema(responses={204: None, 404: _NOT_THERE})
+    @extend_schema(summary="Delete a group", responses={204: None, 404: _NOT_THERE})
     def delete(self, request: Request, service_id: int, group_id: int) -> Response:
         _asked(request, operations.delete_group, service_id=service_id, group_id=group_id)
         return Response(status=204)
@@ -267,7 +284,7 @@ class GroupView(_OfAService):
 class AddMemberView(_OfAService):
     """Puts a user into a group, or changes until when they are in it."""
 
-    class AddMemberInput(serializers.Serializer[Any]):
+    class AddMemberInput(Body):
         user_id = serializers.IntegerField(min_value=1, max_value=_LARGEST_USER_ID)
         expires_at = _Moment(
             required=False,
@@ -301,7 +318,7 @@ class AddMemberView(_OfAService):
 class RemoveMemberView(_OfAService):
     """Takes a user out of a group; 404 for one who is not in it."""
 
-    class RemoveMemberInput(serializers.Serializer[Any]):
+    class RemoveMemberInput(Body):
         user_id = serializers.IntegerField(min_value=1, max_value=_LARGEST_USER_ID)
 
     @extend_schema(

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.shared.api.bodies import Body
 from apps.shared.api.origin import origin_of
 from apps.shared.identity.caller import caller_id
 from apps.shared.identity.permissions import SignedIn, in_scope
@@ -31,7 +32,7 @@ class LoginView(APIView):
     permission_classes = [AllowAny]
     authentication_classes = []
 
-    class LoginInput(serializers.Serializer[Any]):
+    class LoginInput(Body):
         username = serializers.CharField()
         password = serializers.CharField(trim_whitespace=False)
 
@@ -78,7 +79,7 @@ class LogoutView(APIView):
 
     permission_classes = [SignedIn]
 
-    class LogoutInput(serializers.Serializer[Any]):
+    class LogoutInput(Body):
         everywhere = serializers.BooleanField(
             default=False, help_text="End every session and every login by token of this user."
         )

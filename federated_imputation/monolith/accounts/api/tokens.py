@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.contracts.tokens import ACCESS_LIFETIME, MAX_TOKEN_LENGTH, SCHEME
+from apps.shared.api.bodies import Body
 from apps.shared.api.origin import origin_of
 from apps.shared.identity.refusals import InvalidToken
 from apps.shared.identity.tokens import BadToken
@@ -66,10 +67,16 @@ class RefreshTokenView(APIView):
     permission_classes = [AllowAny]
     authentication_classes = []
 
-    class RefreshTokenInput(serializers.Serializer[Any]):
+    class RefreshTokenInput(Body):
         refresh_token = serializers.CharField(max_length=MAX_TOKEN_LENGTH)
 
-    @extend_schema(request=RefreshTokenInput, responses=TokenPair)
+    @extend_schema(
+        request=RefreshTokenInput,
+        responses={
+            200: TokenPair,
+            401: OpenApiResponse(description="The token is not valid, or was used before."),
+        },
+    )
     def post(self, request: Request) -> Response:
         given = self.RefreshTokenInput(data=request.data)
         given.is_valid(raise_exception=True)
@@ -94,7 +101,7 @@ class RevokeTokenView(APIView):
     permission_classes = [AllowAny]
     authentication_classes = []
 
-    class RevokeTokenInput(serializers.Serializer[Any]):
+    class RevokeTokenInput(Body):
         token = serializers.CharField(max_length=MAX_TOKEN_LENGTH)
 
     class RevokeTokenOutput(serializers.Serializer[Any]):

@@ -14,6 +14,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.shared.api.bodies import Body
+from apps.shared.api.filters import Filters
 from apps.shared.api.origin import origin_of
 from apps.shared.identity.caller import caller_id
 from federated_imputation.monolith.accounts.api.profiles import ProfileFields, ProfileOutput
@@ -52,7 +54,7 @@ class _Email(serializers.EmailField):
         return User.objects.normalize_email(super().to_internal_value(data))
 
 
-class UserEdit(serializers.Serializer[Any]):
+class UserEdit(Body):
     """What can be written of a user; a field that is left out stays as it is."""
 
     username = _Username(max_length=150, validators=[UnicodeUsernameValidator()])
@@ -84,7 +86,7 @@ class UserListView(ListAPIView[User]):
     permission_classes = [requires(Capability.MANAGE_USERS)]
     serializer_class = UserOutput
 
-    class UserFilters(serializers.Serializer[Any]):
+    class UserFilters(Filters):
         search = serializers.CharField(
             required=False, help_text="A part of the username, the address or a name."
         )
@@ -102,13 +104,17 @@ class UserListView(ListAPIView[User]):
                 raise serializers.ValidationError({"password_confirm": ["The passwords differ."]})
             return attrs
 
-    @extend_schema(parameters=[UserFilters])
+    @extend_schema(summary="All users", parameters=[UserFilters])
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         answer = super().get(request, *args, **kwargs)
         _record(request, answer.data["results"])
         return answer
 
-    @extend_schema(request=NewUser, responses={201: UserOutput, 400: _INVALID, 403: _FORBIDDEN})
+    @extend_schema(
+        summary="Make a user",
+        request=NewUser,
+        responses={201: UserOutput, 400: _INVALID, 403: _FORBIDDEN},
+    )
     def post(self, request: Request) -> Response:
         given = self.NewUser(data=request.data)
         given.is_valid(raise_exception=True)
@@ -125,10 +131,7 @@ class UserListView(ListAPIView[User]):
         return Response(UserOutput(user).data, status=201)
 
     def get_queryset(self) -> QuerySet[User]:
-        given = {name: value for name, value in self.request.query_params.items() if value}
-        wanted = self.UserFilters(data=given)
-        wanted.is_valid(raise_exception=True)
-        return users(**wanted.validated_data)
+        return users(**self.UserFilters.of(self.request))
 
 
 class UserView(APIView):
@@ -136,7 +139,7 @@ class UserView(APIView):
 
     permission_classes = [requires(Capability.MANAGE_USERS)]
 
-    @extend_schema(responses={200: UserOutput, 404: _NOT_THERE})
+    @extend_schema(summary="One user", responses={200: UserOutput, 404: _NOT_THERE})
     def get(self, request: Request, user_id: int) -> Response:
         user = users().filter(pk=user_id).first()
         if user is None:
@@ -146,6 +149,7 @@ class UserView(APIView):
         return Response(shown)
 
     @extend_schema(
+        summary="Change a user",
         request=UserEdit,
         responses={
             200: UserOutput,
@@ -159,6 +163,7 @@ class UserView(APIView):
         return self._update(request, user_id)
 
     @extend_schema(
+        summary="Change fields of a user",
         request=UserEdit,
         responses={
             200: UserOutput,
@@ -190,7 +195,7 @@ class ResetPasswordView(APIView):
 
     permission_classes = [requires(Capability.MANAGE_USERS)]
 
-    class PasswordReset(serializers.Serializer[Any]):
+    class PasswordReset(Body):
         new_password = serializers.CharField(
             trim_whitespace=False, max_length=4096, write_only=True
         )
