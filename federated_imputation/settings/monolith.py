@@ -124,6 +124,7 @@ SPECTACULAR_SETTINGS = {
     "PATH_CONVERTER_OVERRIDES": {"int": BIGINT},
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "apps.shared.openapi.errors.allow_empty_parameters",
         "apps.shared.openapi.errors.add_errors",
         "federated_imputation.monolith.openapi.add_examples",
     ],
