@@ -159,8 +159,15 @@ def test_no_backend_behind_ours_is_asked_about_a_password(ada):
     assert stored_now() == MD5.stored
 
 
-def test_session_of_the_legacy_process_goes_on(client, ada):
-    client.force_login(ada, backend="django.contrib.auth.backends.ModelBackend")
+@pytest.mark.parametrize(
+    "backend",
+    [
+        "django.contrib.auth.backends.ModelBackend",  # as the legacy process notes it
+        "federated_imputation.monolith.accounts.backend.PasswordBackend",
+    ],
+)
+def test_session_goes_on_until_its_user_is_deactivated(client, ada, backend):
+    client.force_login(ada, backend=backend)
     assert is_logged_in(client)
     User.objects.update(is_active=False)
     assert not is_logged_in(client)

@@ -1,5 +1,7 @@
 """The bridge reads what other programs wrote, and takes any text for a hash."""
 
+import re
+
 import pytest
 from django.contrib.auth.hashers import get_hasher, get_hashers, identify_hasher, make_password
 from django.utils.module_loading import import_string
@@ -49,6 +51,19 @@ def test_damaged_or_costly_hash_fits_nothing_and_shows_nothing(stored):
         assert not hasher.verify("", stored)
         hasher.must_update(stored)
         hasher.safe_summary(stored)
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        normalise(stored)
+        for what, stored in OPENED_BY_NOTHING.items()
+        if re.search("(hours|days|much|many|more) |all memory", what)
+    ],
+)
+def test_costly_hash_is_refused_before_any_work(stored):
+    with pytest.raises(ValueError):  # noqa: PT011 - the caller knows no more of it
+        identify_hasher(stored).decode(stored)
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
