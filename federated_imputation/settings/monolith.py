@@ -77,6 +77,7 @@ AXES_RESET_ON_SUCCESS = True
 AXES_CLIENT_IP_CALLABLE = "apps.shared.limits.backend.block_of_request"
 AXES_USERNAME_CALLABLE = "apps.shared.limits.backend.typed_name"
 AXES_DISABLE_ACCESS_LOG = True  # the audit log has it
+AXES_ENABLE_ADMIN = False  # unlocking is a command
 # `RateLimitMiddleware` answers for a lock, as for every other limit.
 SILENCED_SYSTEM_CHECKS = [*SILENCED_SYSTEM_CHECKS, "axes.W002"]
 

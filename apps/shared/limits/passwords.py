@@ -47,8 +47,7 @@ def count_password_attempt(
     """Count one attempt, about to be made, to tell the password of an account.
 
     Args:
-        account: The name that was typed, whether an account has it or not; `id:7` for somebody who
-            is logged in and changes the password.
+        account: The name that was typed, whether an account has it or not.
         address: Where it comes from, if that is known.
 
     Raises:

@@ -1,8 +1,11 @@
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.contracts.errors import ADDED_KEYS, CODES, complete_error
+from apps.contracts.errors import ADDED_KEYS, CODE_OF_STATUS, CODES, complete_error
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -60,3 +63,17 @@ def test_a_reason_says_more_than_the_status():
     body = {"detail": "Authentication credentials were not provided."}
     complete = complete_error(body, status=403, request_id="x", reason="not_authenticated")
     assert complete["code"] == "not_authenticated"
+
+
+def test_every_code_is_in_the_reference():
+    page = (Path(__file__).resolve().parents[4] / "docs/reference/errors.md").read_text()
+    rows = [line.split("|")[1:3] for line in page.splitlines() if re.match(r"\| \d{3}", line)]
+    told = {
+        (int(status), code)
+        for statuses, codes in rows
+        for status in statuses.split(",")
+        for code in re.findall(r"`(\w+)`", codes)
+        if code in CODES
+    }
+    assert set(CODE_OF_STATUS.items()) <= told
+    assert {code for _, code in told} == CODES

@@ -70,6 +70,16 @@ def test_the_owner_gets_in_from_elsewhere(user):
     assert log_in(PASSWORD).status_code == 200
 
 
+def test_a_stolen_session_cannot_guess_the_password(client, user):
+    client.force_login(user)
+    change = {"current_password": "wrong", "new_password": "another long enough phrase"}
+    answers = [
+        client.post("/api/auth/change-password/", change, REMOTE_ADDR=AWAY) for _ in range(6)
+    ]
+    assert [answer.status_code for answer in answers] == [400] * 5 + [429]
+    assert_locked(answers[-1])
+
+
 def test_success_forgets_the_failures(user):
     for _ in range(4):
         log_in("wrong")
