@@ -77,8 +77,6 @@ def verify(token: str, *, find_key: FindKey, token_type: TokenType | None = None
         claims = Claims.from_payload(payload)
     except (TokenBackendError, BadClaims):
         raise BadToken from None
-    except RecursionError:  # a header of nested brackets
-        raise BadToken from None
     if token_type not in (None, claims.token_type):
         raise BadToken
     return claims
