@@ -20,7 +20,7 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "apps.node.michigan.errors.answer_error",
 }
 # A node serves no OpenAPI description of its own: its contract is that of Michigan's server.
-SPECTACULAR_SETTINGS = {"ENABLE_DJANGO_DEPLOY_CHECK": False}
+SPECTACULAR_SETTINGS: dict[str, object] = {"ENABLE_DJANGO_DEPLOY_CHECK": False}
 
 ASGI_LIFESPAN = "apps.node.lifespan.lifespan"
 ASGI_BODY_RULE = "apps.node.michigan.bodies.rule"
