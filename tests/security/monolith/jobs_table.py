@@ -1,0 +1,203 @@
+"""Who may do what with jobs, their files, and the services."""
+
+from typing import Final
+
+from tests.job_world import upload
+from tests.security.monolith.actors import (
+    ADMINS,
+    CALLERS,
+    ELSEWHERE,
+    GROUP,
+    OWNER,
+    PEOPLE,
+    RIGHTS,
+    SCRIPT_OF_ADMIN,
+    names,
+    scripts,
+)
+from tests.security.monolith.rows import endpoint, open_to_callers
+from tests.security.walk import HIDDEN, SHOWN, form, type_of_body
+
+__all__ = ["JOB_ROWS"]
+
+
+def _holders(*kinds: str) -> frozenset[str]:
+    """Who holds a right of one of these kinds here, alone or by a group."""
+    return names(*(held[kind] for held in (RIGHTS, GROUP) for kind in kinds))
+
+
+_OWNER_READS: Final = names(OWNER, scripts("jobs:read"))
+_OWNER_WRITES: Final = names(OWNER, scripts("jobs:write"))
+_SEES_ALL_JOBS: Final = names(ADMINS, "service_admin", SCRIPT_OF_ADMIN)
+_SEES_JOBS_HERE: Final = _holders("view_jobs", "manage_jobs", "admin")
+_READERS: Final = names(_OWNER_READS, _SEES_ALL_JOBS, _SEES_JOBS_HERE)
+# To whom the owner's job is there, though not theirs to change.
+_ONLOOKERS: Final = names(_SEES_ALL_JOBS, _SEES_JOBS_HERE)
+
+_MANAGE_JOBS_HERE: Final = _holders("manage_jobs", "admin")
+_SUBMIT_EVERYWHERE: Final = names(
+    *(OWNER, ADMINS, "service_admin", "researcher", "researcher by token", "service_user"),
+    *("staff", "without a profile", scripts("jobs:write"), SCRIPT_OF_ADMIN),
+)
+_SUBMIT_HERE: Final = names(_SUBMIT_EVERYWHERE, _holders("submit_jobs", "admin"))
+_SUBMIT_ELSEWHERE: Final = names(
+    _SUBMIT_EVERYWHERE, "barred here", ELSEWHERE["submit_jobs"], ELSEWHERE["admin"]
+)
+_NOT_OF_THE_BARRED: Final = names(PEOPLE, scripts("jobs:write"))
+
+
+def _new_job(service: str, panel: str) -> type_of_body:
+    return form(
+        name="Study",
+        service=lambda scene: scene.values[service],
+        reference_panel=lambda scene: scene.values[panel],
+        build="hg19",
+        population="afr",
+        input_file=lambda scene: upload(),
+    )
+
+
+_JOBS: Final = [
+    *endpoint(
+        "api/jobs/",
+        marker="job",
+        GET={_READERS: SHOWN, PEOPLE: HIDDEN},
+    ),
+    *endpoint("api/jobs/", POST={_SUBMIT_HERE: 201}, body=_new_job("here", "panel")),
+    *endpoint(
+        "api/jobs/",
+        POST={_SUBMIT_ELSEWHERE: 201},
+        body=_new_job("elsewhere", "other panel"),
+        title="to another service",
+    ),
+    *endpoint(
+        "api/jobs/<str:job_id>/",
+        marker="job name",
+        GET={_READERS: SHOWN, PEOPLE: 404},
+    ),
+    *endpoint(
+        "api/jobs/<str:job_id>/",
+        PUT={_OWNER_WRITES: 200, _ONLOOKERS: 403, PEOPLE: 404},
+        PATCH={_OWNER_WRITES: 200, _ONLOOKERS: 403, PEOPLE: 404},
+        DELETE={_OWNER_WRITES: 204, _ONLOOKERS: 403, PEOPLE: 404},
+        body=form(name="renamed"),
+    ),
+    *endpoint(
+        "api/jobs/<str:job_id>/cancel/",
+        at={"job_id": "waiting job"},
+        POST={names(_OWNER_WRITES, _MANAGE_JOBS_HERE): 202, _ONLOOKERS: 403, PEOPLE: 404},
+    ),
+    *endpoint(
+        "api/jobs/<str:job_id>/retry/",
+        at={"job_id": "failed job"},
+        POST={names(_OWNER_WRITES, _MANAGE_JOBS_HERE): 202, _ONLOOKERS: 403, PEOPLE: 404},
+    ),
+    *endpoint(
+        "api/jobs/<str:job_id>/cancel/",
+        at={"job_id": "waiting job of the barred"},
+        POST={
+            names("barred here", _MANAGE_JOBS_HERE): 202,
+            _ONLOOKERS: 403,
+            _NOT_OF_THE_BARRED: 404,
+        },
+        title="of an owner who may not submit any more",
+    ),
+    *endpoint(
+        "api/jobs/<str:job_id>/retry/",
+        at={"job_id": "failed job of the barred"},
+        POST={
+            _MANAGE_JOBS_HERE: 202,
+            names("barred here", _ONLOOKERS): 403,
+            _NOT_OF_THE_BARRED: 404,
+        },
+        title="of an owner who may not submit any more",
+    ),
+    *endpoint(
+        "api/jobs/<str:job_id>/reveal_password/",
+        POST={_OWNER_WRITES: 200, _ONLOOKERS: 403, PEOPLE: 404},
+    ),
+    *endpoint(
+        "api/jobs/<str:job_id>/status_updates/",
+        marker="update text",
+        GET={_READERS: SHOWN, PEOPLE: 404},
+    ),
+    *endpoint(
+        "api/jobs/<str:job_id>/files/",
+        marker="file name",
+        GET={_READERS: SHOWN, PEOPLE: 404},
+    ),
+    *endpoint(
+        "api/status-updates/",
+        marker="update text",
+        GET={_OWNER_READS: SHOWN, PEOPLE: HIDDEN, SCRIPT_OF_ADMIN: HIDDEN},
+    ),
+    *endpoint(
+        "api/status-updates/<int:update_id>/",
+        marker="update text",
+        GET={_OWNER_READS: SHOWN, PEOPLE: 404, SCRIPT_OF_ADMIN: 404},
+    ),
+]
+
+_FILE_READERS: Final = names(OWNER, scripts("files:read"))
+_STRANGERS: Final = names(PEOPLE, SCRIPT_OF_ADMIN)
+
+_FILES: Final = [
+    *endpoint(
+        "api/result-files/",
+        marker="file name",
+        GET={_FILE_READERS: SHOWN, _STRANGERS: HIDDEN},
+    ),
+    *endpoint(
+        "api/result-files/<int:file_id>/",
+        marker="file name",
+        GET={_FILE_READERS: SHOWN, _STRANGERS: 404},
+    ),
+    *endpoint(
+        "api/result-files/<int:file_id>/download/", GET={_FILE_READERS: 200, _STRANGERS: 404}
+    ),
+    *endpoint(
+        "api/jobs/<str:job_id>/files/<int:file_id>/download/",
+        GET={_FILE_READERS: 200, _STRANGERS: 404},
+    ),
+    *endpoint(
+        "api/jobs/<str:job_id>/files/<int:file_id>/download/",
+        at={"job_id": "failed job"},
+        GET={_FILE_READERS: 404, _STRANGERS: 404},
+        title="below another job",
+    ),
+]
+
+_SEE_CLOSED: Final = names(
+    *(ADMINS, SCRIPT_OF_ADMIN, "staff", "staff by Django, viewer by role"),
+    frozenset(RIGHTS.values()),
+)
+
+_REGISTRY: Final = [
+    *open_to_callers("api/services/"),
+    *endpoint(
+        "api/services/",
+        marker="closed name",
+        GET={_SEE_CLOSED: SHOWN, CALLERS: HIDDEN},
+        query="?is_active=false",
+        title="those that are switched off",
+    ),
+    *open_to_callers("api/services/<int:service_id>/"),
+    *endpoint(
+        "api/services/<int:service_id>/reference_panels/",
+        GET={names(PEOPLE, scripts("registry:read"), SCRIPT_OF_ADMIN): 200},
+    ),
+    *open_to_callers("api/reference-panels/"),
+    *open_to_callers("api/reference-panels/<int:panel_id>/"),
+]
+
+_DASHBOARD: Final = [
+    *endpoint(
+        "api/dashboard/stats/",
+        marker="job name",
+        GET={_OWNER_READS: SHOWN, CALLERS: HIDDEN},
+    ),
+    *open_to_callers("api/dashboard/services_overview/"),
+    *open_to_callers("api/dashboard/health/"),
+]
+
+JOB_ROWS: Final = (*_JOBS, *_FILES, *_REGISTRY, *_DASHBOARD)
