@@ -8,6 +8,8 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
+from apps.shared.api.origin import Origin
+from apps.shared.identity.permissions import SCOPES
 from federated_imputation.monolith.accounts.models import (
     AuditLog,
     ServicePermission,
@@ -15,6 +17,7 @@ from federated_imputation.monolith.accounts.models import (
     ServiceUserGroupMembership,
     UserServiceAccess,
 )
+from federated_imputation.monolith.accounts.operations.api_tokens import create_api_token
 from federated_imputation.monolith.accounts.queries import find_rights
 from tests.factories import NOW, make_service, make_user
 
@@ -226,6 +229,21 @@ def test_rights_are_closed_to_other_roles(client, service, permission, group, ro
         client.force_login(make_user("bob", role=role))
     for method, path in every_path(service, permission, group):
         assert send(client, method, path, {}).status_code == 403, (method, path)
+
+
+def test_rights_and_the_audit_log_are_closed_to_scripts_of_an_administrator(
+    client, service, permission, group
+):
+    user = make_user("grace", role="admin")
+    origin = Origin(address=None, user_agent="")
+    made = create_api_token(
+        user=user, name="all", scopes=SCOPES, expires_in_days=1, origin=origin, now=timezone.now()
+    )
+    script = Client(headers={"Authorization": f"Bearer {made.token}"})
+    assert script.get("/api/user-access/").status_code == 200
+    closed = [*every_path(service, permission, group), ("get", "/api/audit-logs/")]
+    for method, path in [*closed, ("get", "/api/audit-logs/1/")]:
+        assert send(script, method, path, {}).status_code == 403, (method, path)
 
 
 def test_a_holder_of_admin_at_the_service_hands_out_rights_there_alone(
