@@ -63,6 +63,7 @@ _VALUES: Final[dict[str, Any]] = {
     "If-None-Match": '"2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"',
     "If-Range": '"2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"',
     "input_file": "study.vcf.gz",
+    "JobInputRequest.population": "",
     "input_file_size": 1048576,
     "input_file_size_display": "1.0 MB",
     "input_format": "vcf",

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiRequest, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.generics import ListAPIView
@@ -57,6 +57,18 @@ class Accepted(serializers.Serializer[Any]):
 
 
 _JOB_ID = OpenApiParameter("job_id", OpenApiTypes.UUID, OpenApiParameter.PATH)
+_FILE = {
+    "input_file": {
+        "contentType": "application/octet-stream",
+        "headers": {
+            "Content-Disposition": {
+                "description": "The file's name says what it holds.",
+                "schema": {"type": "string"},
+                "example": 'form-data; name="input_file"; filename="study.vcf.gz"',
+            }
+        },
+    }
+}
 _NOT_THERE = OpenApiResponse(description="No such job, or not one that the caller may see.")
 _NOT_NOW = OpenApiResponse(description="The status of the job does not allow it.")
 
@@ -127,7 +139,7 @@ class JobListView(ListAPIView[ImputationJob]):
 
     @extend_schema(
         summary="Submit a job",
-        request={"multipart/form-data": JobInput},
+        request={"multipart/form-data": OpenApiRequest(JobInput, encoding=_FILE)},
         responses={
             201: CreatedJob,
             400: OpenApiResponse(description="What is wrong, by field."),
