@@ -6,6 +6,7 @@ from hashlib import sha256
 from ipaddress import ip_network
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from federated_imputation.monolith.accounts.models import AuditLog
@@ -234,3 +235,11 @@ def test_a_page_of_the_admin_runs_under_its_policy(admin_client, where):
 def assert_no_inline(page):
     assert re.findall(r"<script(?![^>]*\bsrc=)(?![^>]*application/json)[^>]*>", page) == []
     assert re.findall(r"<[^>]+\s(?:on\w+|style)=", page) == []
+
+
+@pytest.mark.parametrize("number", [11, 200])
+def test_more_files_than_an_upload_has_are_refused(admin_client, number):
+    files = {f"file{n}": SimpleUploadedFile(f"{n}.vcf", b"x") for n in range(number)}
+    answer = admin_client.post("/api/jobs/", files)
+    assert answer.status_code == 400
+    assert answer.json()["code"] == "invalid"
