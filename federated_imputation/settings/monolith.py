@@ -45,7 +45,7 @@ TEMPLATES[0]["OPTIONS"]["context_processors"] += [  # type: ignore[index]
 PASSWORD_UPGRADE = env.switch("PASSWORD_UPGRADE", default=False)
 PASSWORD_HASHERS = hasher_paths(upgrade=PASSWORD_UPGRADE)
 # A refused password is answered after a whole number of these, whatever was wrong with it.
-PASSWORD_REFUSAL_SECONDS = env.integer("PASSWORD_REFUSAL_MILLISECONDS", default=1000) / 1000
+PASSWORD_REFUSAL_SECONDS = env.integer("PASSWORD_REFUSAL_MILLISECONDS", default=2000) / 1000
 # The last is asked for permissions and for sessions of the legacy process, not for passwords.
 AUTHENTICATION_BACKENDS = [
     "apps.shared.limits.backend.PasswordGuard",
