@@ -1,0 +1,111 @@
+"""What schemathesis cannot know: which refusals of well-formed requests are right.
+
+The description says which requests are well formed. Whether a password is the right one, a name
+is free or a service exists, only the server can say; then it answers 400 (404 or 409 need no word
+here) with one of the sentences below. Any other refusal of well-formed data stays a finding.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+
+from rest_framework.fields import BooleanField
+
+__all__ = ["is_text_of_a_form", "known_refusal"]
+
+_PASSWORD: Final = (
+    r"This password ",
+    r"The password is too similar to the ",
+    r"The passwords differ\.",
+)
+_TIME: Final = (r"This time is over already\.",)
+_USER: Final = (r"A user with that username already exists\.", r"Enter a valid email address\.")
+_PROFILE: Final = (
+    r"Invalid pk ",
+    r"This user has a profile already\.",
+    r"A profile stays with its user\.",
+)
+_RIGHT: Final = (r"There is no such user\.", r"The user has this permission already\.", *_TIME)
+_GROUP: Final = (
+    r"The service has a group of this name already\.",
+    r"There are no permissions with these ids",
+)
+_ROLE: Final = (
+    r"There are no permissions named",
+    r"A role with this name exists already\.",
+    r"The name of a role cannot be changed\.",
+)
+# By operation, beginnings of the sentences that it may answer to a well-formed request.
+REFUSALS: Final[Mapping[str, tuple[str, ...]]] = {
+    "POST /api/auth/change-password/": (r"This is not your current password\.", *_PASSWORD),
+    "POST /api/jobs/": (
+        r"Unsupported file format; use one of: ",
+        r"This service reads \.vcf\.gz files only",
+        r"The submitted file is empty\.",
+        r"The file ",
+        r"Invalid pk ",
+        r"This panel does not belong to the service\.",
+        r"This service needs your API token, and none is stored\.",
+        r"The API of this service \(\w+\) is not supported",
+        r'".*" is not a known build',
+        r'".*" is none of: ',
+    ),
+    "DELETE /api/jobs/{job_id}/": (r"A job that is ",),
+    "POST /api/jobs/{job_id}/cancel/": (r"A job that is ",),
+    "POST /api/jobs/{job_id}/retry/": (r"A job that is ",),
+    "POST /api/profiles/": _PROFILE,
+    "PUT /api/profiles/{profile_id}/": _PROFILE,
+    "PATCH /api/profiles/{profile_id}/": _PROFILE,
+    "POST /api/roles/": _ROLE,
+    "PUT /api/roles/{role_id}/": _ROLE,
+    "PATCH /api/roles/{role_id}/": _ROLE,
+    "POST /api/services/{service_id}/groups/": _GROUP,
+    "PUT /api/services/{service_id}/groups/{group_id}/": _GROUP,
+    "PATCH /api/services/{service_id}/groups/{group_id}/": _GROUP,
+    "POST /api/services/{service_id}/groups/{group_id}/add_user/": _RIGHT,
+    "POST /api/services/{service_id}/groups/{group_id}/remove_user/": _RIGHT,
+    "POST /api/services/{service_id}/permissions/": _RIGHT,
+    "PUT /api/services/{service_id}/permissions/{permission_id}/": _RIGHT,
+    "PATCH /api/services/{service_id}/permissions/{permission_id}/": _RIGHT,
+    "POST /api/users/": (*_USER, *_PASSWORD, *_PROFILE),
+    "PUT /api/users/{user_id}/": _USER,
+    "PATCH /api/users/{user_id}/": _USER,
+    "POST /api/users/{user_id}/reset_password/": _PASSWORD,
+}
+_SPELLINGS: Final = {
+    str(word).lower() for word in BooleanField.TRUE_VALUES | BooleanField.FALSE_VALUES
+}
+_FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+def known_refusal(operation: str, answer: Mapping[str, Any]) -> bool:
+    """Whether each sentence of a 400 is one that this operation may answer to anybody.
+
+    Args:
+        operation: `POST /api/jobs/`.
+        answer: Its body.
+    """
+    messages = [text for texts in answer["details"].values() for text in texts]
+    known = REFUSALS.get(operation, ())
+    return all(
+        any(re.match(sentence, message) for sentence in known)
+        for message in messages or [answer["message"]]
+    )
+
+
+def is_text_of_a_form(media_type: str | None, body: Any, switches: Collection[str]) -> bool:
+    """Whether a generated body holds what a form cannot say: null, or a switch that is a number.
+
+    In a form everything is text: `null` is four letters, and `1` or `on` is what shells and
+    browsers send for a switch. So neither proves anything about the operation.
+
+    Args:
+        switches: The names of its boolean fields.
+    """
+    if media_type not in _FORMS or not isinstance(body, Mapping):
+        return False
+    return any(
+        value is None or (name in switches and str(value).lower() in _SPELLINGS)
+        for name, value in body.items()
+        if not isinstance(value, bool)
+    )

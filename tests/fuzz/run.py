@@ -1,0 +1,214 @@
+"""Schemathesis against the real API, as several actors at once.
+
+Every actor has a server process, a database and a data folder of its own, so that none can
+destroy what another one stands on.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from tests.servers import free_port
+
+__all__ = ["ACTORS", "Outcome", "fuzz", "table"]
+
+ACTORS = ("anonymous", "researcher", "admin")
+_TEMPLATE = "fuzz_template"
+_HERE = Path(__file__).parent
+_START_SECONDS = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What one actor saw.
+
+    Attributes:
+        succeeded: There was no finding, and the server wrote of no error in its log.
+        output: Of schemathesis, and the errors in the log.
+        statuses: By operation (`GET /api/jobs/`), how often each status was answered.
+        failed: Operations with a finding.
+        seconds: From the first request to the last.
+    """
+
+    actor: str
+    succeeded: bool
+    output: str
+    statuses: Mapping[str, Counter[int]]
+    failed: frozenset[str]
+    seconds: float
+
+
+def fuzz(
+    actors: Sequence[str],
+    *,
+    options: Sequence[str],
+    environment: Mapping[str, str],
+    folder: Path,
+) -> list[Outcome]:
+    """Run schemathesis as each of `actors`, all at once.
+
+    Args:
+        options: Of `schemathesis run`.
+        environment: Points the monolith at running servers, as `tests.servers` makes it.
+        folder: Holds, by actor, the events, the server's log and its data; must be empty.
+    """
+    given = {
+        **os.environ,
+        **environment,
+        "DEPLOYMENT": "monolith",
+        "DJANGO_SETTINGS_MODULE": "tests.fuzz.settings",
+        "PYTHONPATH": str(_HERE.parents[1]),
+        # A set of strings has the same order in every run with the same seed.
+        "PYTHONHASHSEED": "0",
+    }
+    template = _of_database(given, _TEMPLATE, folder / "template")
+    _create(template, _TEMPLATE)
+    build = "import django; django.setup(); from tests.fuzz.world import build; build()"
+    for command in (["manage.py", "migrate", "--verbosity=0"], ["-c", build]):
+        subprocess.run([sys.executable, *command], env=template, cwd=_HERE.parents[1], check=True)
+    with ThreadPoolExecutor(max_workers=len(actors)) as pool:
+        return list(pool.map(lambda actor: _as(actor, template, options, folder / actor), actors))
+
+
+def table(outcomes: Sequence[Outcome]) -> str:
+    """Operation by actor: each status and how often it was answered; `!` marks a finding."""
+    rows = [["", *(f"{outcome.actor}, {outcome.seconds:.0f} s" for outcome in outcomes)]]
+    for operation in sorted({name for outcome in outcomes for name in outcome.statuses}):
+        cells = [
+            ("! " if operation in outcome.failed else "")
+            + " ".join(f"{s}:{n}" for s, n in sorted(outcome.statuses.get(operation, {}).items()))
+            for outcome in outcomes
+        ]
+        rows.append([operation, *cells])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        + "\n"
+        for row in rows
+    )
+
+
+def _as(actor: str, template: Mapping[str, str], options: Sequence[str], folder: Path) -> Outcome:
+    own = {**_of_database(template, f"fuzz_{actor}", folder / "data"), "FUZZ_ACTOR": actor}
+    shutil.copytree(template["MONOLITH_DATA_ROOT"], own["MONOLITH_DATA_ROOT"])
+    _create(own, f"fuzz_{actor}", template=_TEMPLATE)
+    events, log = folder / "events.ndjson", folder / "log"
+    with _serving(own, log) as address:
+        started = time.monotonic()
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "schemathesis.cli", "--no-color"),
+                *("--config-file", str(_HERE / "schemathesis.toml")),
+                *("run", f"{address}/api/schema/?format=json", "--url", address),
+                *("--report", "ndjson", "--report-ndjson-path", str(events)),
+                *options,
+            ],
+            env={**own, "SCHEMATHESIS_HOOKS": "tests.fuzz.hooks"},
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        seconds = time.monotonic() - started
+    statuses, failed = _read(events) if events.is_file() else ({}, frozenset())
+    errors = [line for line in log.read_text().splitlines() if '"level": "ERROR"' in line]
+    return Outcome(
+        actor=actor,
+        succeeded=done.returncode == 0 and not errors,
+        output="\n".join([done.stdout, *errors]),
+        statuses=statuses,
+        failed=failed,
+        seconds=seconds,
+    )
+
+
+def _of_database(environment: Mapping[str, str], name: str, data: Path) -> dict[str, str]:
+    server = environment["MONOLITH_DATABASE_URL"].rpartition("/")[0]
+    data.parent.mkdir(parents=True, exist_ok=True)
+    return {
+        **environment,
+        "MONOLITH_DATABASE_URL": f"{server}/{name}",
+        "MONOLITH_DATA_ROOT": str(data),
+    }
+
+
+def _create(environment: Mapping[str, str], name: str, template: str = "template1") -> None:
+    server = environment["MONOLITH_DATABASE_URL"].rpartition("/")[0]
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
+        )
+
+
+@contextmanager
+def _serving(environment: Mapping[str, str], log: Path) -> Iterator[str]:
+    """A monolith on a free loopback port; yields its address once it is ready."""
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "uvicorn", "federated_imputation.asgi:application"]
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            [*command, "--host=127.0.0.1", f"--port={port}", "--no-access-log"],
+            env=dict(environment),
+            cwd=_HERE.parents[1],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        _wait_for(f"{address}/readyz", server, log)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    until = time.monotonic() + _START_SECONDS
+    while time.monotonic() < until and server.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError(f"The server did not come up:\n{log.read_text()}")
+
+
+def _read(events: Path) -> tuple[dict[str, Counter[int]], frozenset[str]]:
+    """How often each operation answered what, and the operations with a finding."""
+    statuses: dict[str, Counter[int]] = defaultdict(Counter)
+    failed: set[str] = set()
+    with events.open() as lines:
+        for line in lines:
+            finished = json.loads(line).get("ScenarioFinished")
+            if finished is None:
+                continue
+            recorder = finished["recorder"]
+            labels = {
+                key: f"{case['value']['method']} {case['value']['path']}"
+                for key, case in recorder.get("cases", {}).items()
+            }
+            for key, exchange in recorder.get("interactions", {}).items():
+                if exchange["response"] is not None:
+                    statuses[labels[key]][exchange["response"]["status_code"]] += 1
+            failed |= {
+                labels[key]
+                for key, checks in recorder.get("checks", {}).items()
+                if any(check["status"] != "success" for check in checks)
+            }
+    return dict(statuses), frozenset(failed)

@@ -1,0 +1,28 @@
+"""A short fuzz of every operation, the same in every run; `make fuzz-api` does the long one."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.fuzz.run import ACTORS, fuzz, table
+
+
+@pytest.mark.timeout(300)
+def test_a_short_fuzz_finds_nothing(tmp_path: Path):
+    outcomes = fuzz(
+        ACTORS,
+        options=["--max-examples=2", "--seed=1", "--phases=examples,fuzzing"],
+        environment=os.environ,
+        folder=tmp_path,
+    )
+    findings = [outcome.output for outcome in outcomes if not outcome.succeeded]
+    assert findings == [], table(outcomes)
+    asked = {operation for outcome in outcomes for operation in outcome.statuses}
+    assert len(asked) > 70
+    # Each actor is who they shall be.
+    by_actor = {outcome.actor: outcome.statuses for outcome in outcomes}
+    assert 200 not in by_actor["anonymous"]["GET /api/jobs/"]
+    assert 200 in by_actor["researcher"]["GET /api/jobs/"]
+    assert 200 not in by_actor["researcher"]["GET /api/users/"]
+    assert 200 in by_actor["admin"]["GET /api/users/"]
