@@ -383,6 +383,16 @@ def test_member_holds_what_the_group_shares_until_the_membership_ends(
     ]
 
 
+def test_a_foreign_permission_that_a_group_got_otherwise_counts_nowhere(
+    service, other_service, group, permission, foreign
+):
+    bob = make_user("bob")
+    group.permissions.add(permission, foreign)
+    group.memberships.create(user=bob)
+    assert find_rights(bob).may_at(service.pk, "view_jobs")
+    assert not find_rights(bob).may_at(other_service.pk, "view_jobs")
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
