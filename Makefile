@@ -34,7 +34,7 @@ test: $(VENV)/dev.installed ## Set up what the tests need and run them all
 fuzz-api: $(VENV)/dev.installed ## Search the API for wrong answers, as nobody, a researcher and an administrator
 	@$(BIN)/python -m tests.fuzz
 
-lint: $(VENV)/dev.installed ## Format, lint, import contracts, types, migrations, generated docs
+lint: $(VENV)/dev.installed ## Format, lint, import contracts, types, migrations, generated docs, secrets
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/codespell
@@ -44,6 +44,7 @@ lint: $(VENV)/dev.installed ## Format, lint, import contracts, types, migrations
 	ENVIRONMENT=check DEPLOYMENT=node-afr $(BIN)/python manage.py makemigrations --check --dry-run
 	ENVIRONMENT=check $(BIN)/python manage.py makemigrations --check --dry-run --settings federated_imputation.settings.typecheck
 	$(BIN)/python -m cogapp --check -r $$(git ls-files '*.md')
+	$(BIN)/python -m tests.secret_scan
 
 check: lint test ## Lint, then test
 
