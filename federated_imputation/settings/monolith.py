@@ -109,8 +109,6 @@ REST_FRAMEWORK = {
         "apps.shared.identity.sessions.SameOriginSessionAuthentication",
         "federated_imputation.monolith.accounts.authentication.BearerAuthentication",
     ],
-    # What `/api/schema/?version=` may name; it is repeated in a header of the answer.
-    "ALLOWED_VERSIONS": ["v1", "v2"],
     "DEFAULT_PAGINATION_CLASS": "apps.shared.api.pagination.Page",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
