@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from apps.contracts.passwords import hasher_paths
-from apps.shared.openapi.bounds import BIGINT
+from apps.shared.api.bounds import BIGINT
 from federated_imputation.settings import env
 from federated_imputation.settings.base import *
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from apps.shared.openapi.bounds import LARGEST_ID
+from apps.shared.api.bounds import LARGEST_ID
 
 __all__ = ["Id"]
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework.pagination import PageNumberPagination
 
-from apps.shared.openapi.bounds import BIGINT
+from apps.shared.api.bounds import BIGINT
 
 __all__ = ["Page"]
 

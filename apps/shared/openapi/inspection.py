@@ -8,8 +8,8 @@ from drf_spectacular.plumbing import get_doc
 from rest_framework import serializers
 from rest_framework.views import APIView
 
+from apps.shared.api.bounds import BIGINT
 from apps.shared.api.filters import Filters
-from apps.shared.openapi.bounds import BIGINT
 
 __all__ = ["Inspector"]
 
