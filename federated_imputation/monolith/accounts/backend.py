@@ -1,25 +1,29 @@
 """Who a username and password belong to: the authentication backend of every login.
 
 It stands before Django's `ModelBackend`, which then is never asked about a password. That one
-stays for what else it does: it knows the permissions, and it is the name in the sessions that the
-legacy process made.
+stays for what else it does: it knows the permissions, and it is the name in all sessions, those of
+the legacy process and ours, so that each side goes on with the other's.
 """
 
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
-from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth import BACKEND_SESSION_KEY, update_session_auth_hash
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
+from django.contrib.auth.signals import user_logged_in
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.dispatch import receiver
 from django.http import HttpRequest
 
 from apps.shared.identity.passwords import check_password
 from federated_imputation.monolith.accounts.operations.api_tokens import keep_api_tokens
 
 __all__ = ["PasswordBackend"]
+
+_LEGACY_BACKEND: Final = "django.contrib.auth.backends.ModelBackend"
 
 
 class PasswordBackend(BaseBackend):
@@ -57,8 +61,14 @@ class PasswordBackend(BaseBackend):
                 update_session_auth_hash(request, user)  # asked again, while logged in
         return user
 
-    def get_user(self, user_id: int) -> User | None:
-        return User.objects.filter(pk=user_id, is_active=True).first()
+
+@receiver(user_logged_in)
+def _name_the_legacy_backend(request: HttpRequest, **_: Any) -> None:
+    """Let the session name a backend that the legacy process has too: it reads the same sessions.
+
+    `ModelBackend` finds the user of a session, and leaves out a deactivated one.
+    """
+    request.session[BACKEND_SESSION_KEY] = _LEGACY_BACKEND
 
 
 def _upgrade(user: User, password: str) -> User:

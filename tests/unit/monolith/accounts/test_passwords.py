@@ -159,15 +159,15 @@ def test_no_backend_behind_ours_is_asked_about_a_password(ada):
     assert stored_now() == MD5.stored
 
 
-@pytest.mark.parametrize(
-    "backend",
-    [
-        "django.contrib.auth.backends.ModelBackend",  # as the legacy process notes it
-        "federated_imputation.monolith.accounts.backend.PasswordBackend",
-    ],
-)
-def test_session_goes_on_until_its_user_is_deactivated(client, ada, backend):
-    client.force_login(ada, backend=backend)
+@pytest.mark.parametrize("enter", [log_in, log_in_to_admin])
+def test_session_names_the_backend_that_the_legacy_process_has_too(client, ada, enter):
+    enter(client, MD5.password)
+    named = client.session["_auth_user_backend"]
+    assert named == "django.contrib.auth.backends.ModelBackend"
+
+
+def test_session_goes_on_until_its_user_is_deactivated(client, ada):
+    client.force_login(ada, backend="django.contrib.auth.backends.ModelBackend")
     assert is_logged_in(client)
     User.objects.update(is_active=False)
     assert not is_logged_in(client)
