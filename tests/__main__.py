@@ -48,6 +48,7 @@ class Outcome:
 SUITES = (
     Suite(name="end to end", deployment="monolith", paths=("tests/e2e",)),
     Suite(name="chaos", deployment="monolith", paths=("tests/chaos",)),
+    Suite(name="fuzz", deployment="monolith", paths=("tests/fuzz",)),
     Suite(name="node", deployment="node-afr", paths=("tests/unit/apps/node",)),
     Suite(
         name="monolith and libraries",

@@ -28,7 +28,7 @@ _PROFILE: Final = (
 _RIGHT: Final = (r"There is no such user\.", r"The user has this permission already\.", *_TIME)
 _GROUP: Final = (
     r"The service has a group of this name already\.",
-    r"There are no permissions with these ids",
+    r"All must be permissions of this service\.",
 )
 _ROLE: Final = (
     r"There are no permissions named",

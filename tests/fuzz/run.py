@@ -171,7 +171,7 @@ def _serving(environment: Mapping[str, str], log: Path) -> Iterator[str]:
             stderr=subprocess.STDOUT,
         )
     try:
-        _wait_for(f"{address}/readyz", server, log)
+        _wait_for(f"{address}/api/schema/", server, log)
         yield address
     finally:
         server.terminate()
@@ -182,7 +182,7 @@ def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
     until = time.monotonic() + _START_SECONDS
     while time.monotonic() < until and server.poll() is None:
         try:
-            with urllib.request.urlopen(url, timeout=5):
+            with urllib.request.urlopen(url, timeout=_START_SECONDS):
                 return
         except OSError:
             time.sleep(0.1)
