@@ -1,9 +1,11 @@
 """Error answers: JSON below `/api/`, all in one shape; Django's own pages elsewhere."""
 
 import json
+import logging
 from collections.abc import Callable
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.views import defaults
@@ -16,6 +18,7 @@ from apps.shared.observability.middleware import request_id
 
 __all__ = ["ErrorShapeMiddleware", "bad_request", "not_found", "server_error"]
 
+logger = logging.getLogger(__name__)
 _BELOW = "/api/"
 
 
@@ -24,7 +27,7 @@ class ErrorShapeMiddleware:
 
     It stands just inside the middleware that knows the request id, so that it sees the errors of
     all others. Whatever a view renders, an error of it is JSON; an error page becomes the shape
-    alone.
+    alone. While the database does not answer, the answer is 503: the request may be repeated.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -49,6 +52,16 @@ class ErrorShapeMiddleware:
             if response.status_code == 401:  # RFC 9110 15.5.2: always with a challenge
                 response.headers.setdefault(CHALLENGE_HEADER, f'{SCHEME} realm="api"')
         return response
+
+    def process_exception(
+        self, request: HttpRequest, exception: Exception
+    ) -> HttpResponseBase | None:
+        # A lost connection, a shutdown, a deadlock; a wrong statement is none of them.
+        is_passing = isinstance(exception, InterfaceError | OperationalError)
+        if not is_passing or not request.path.startswith(_BELOW):
+            return None
+        logger.error("The database does not answer", exc_info=exception)
+        return JsonResponse({"detail": "Not possible now. Try again later."}, status=503)
 
 
 def _body(response: HttpResponse) -> Any:

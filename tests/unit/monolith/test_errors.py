@@ -25,6 +25,11 @@ def crash_in_database(request: HttpRequest):
         cursor.execute("SELECT %s FROM there_is_no_such_table", [SECRET])
 
 
+def lose_database(request: HttpRequest):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pg_backend_pid()), %s", [SECRET])
+
+
 def suspect(request: HttpRequest):
     raise SuspiciousOperation(SECRET)
 
@@ -32,6 +37,7 @@ def suspect(request: HttpRequest):
 urlpatterns = [
     path("api/crash/", crash),
     path("api/crash-in-database/", crash_in_database),
+    path("api/lost-database/", lose_database),
     path("api/suspect/", suspect),
 ]
 handler400 = "apps.shared.api.errors.bad_request"
@@ -101,6 +107,18 @@ def test_an_exception_tells_the_client_nothing(lenient, caplog, where, status, c
     assert_shaped(answer, status, code)
     for hint in (SECRET, "Traceback", "no_such_table", "Error(", ".py"):
         assert hint not in answer.content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.urls(__name__)
+def test_without_its_database_the_api_asks_for_patience(client, caplog):
+    try:
+        answer = client.get("/api/lost-database/")
+    finally:
+        connection.close()
+    assert_shaped(answer, 503, "unavailable")
+    assert SECRET not in answer.content.decode()
+    assert "The database does not answer" in caplog.messages
 
 
 @pytest.mark.parametrize("place", [0, -1])
