@@ -28,7 +28,7 @@ _Found = TypeVar("_Found")
 _MEGABYTE = 1024 * 1024
 _SMALL_MB = 1
 _OTHER_FIELDS_MB = 1
-_UPLOADS = "/api/jobs/"
+_UPLOAD = ("POST", "/api/jobs/")
 _DAY_SECONDS = 24 * 3600.0
 
 
@@ -42,7 +42,7 @@ async def rule(scope: Scope) -> BodyAllowance:
     """
     limit_mb = _SMALL_MB
     try:
-        if scope["path"] == _UPLOADS and await _is_let_in(scope):
+        if (scope["method"], scope["path"]) == _UPLOAD and await _is_let_in(scope):
             limit_mb = max(_SMALL_MB, await _largest_upload_mb() + _OTHER_FIELDS_MB)
     except DatabaseError:
         logger.warning("The database does not answer: nobody may send a large body.")

@@ -21,11 +21,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 MEGABYTE = 1024 * 1024
 
 
-def _scope(path: str, cookie: str = "", authorization: str = "") -> dict[str, object]:
+def _scope(
+    path: str, cookie: str = "", authorization: str = "", method: str = "POST"
+) -> dict[str, object]:
     headers = [(b"cookie", cookie.encode())] if cookie else []
     if authorization:
         headers.append((b"authorization", authorization.encode()))
-    return {"type": "http", "path": path, "headers": headers}
+    return {"type": "http", "method": method, "path": path, "headers": headers}
 
 
 @pytest.fixture
@@ -54,6 +56,12 @@ def test_an_upload_with_a_session_may_be_as_large_as_any_service_accepts(session
     assert allowance.limit == 701 * MEGABYTE
     assert allowance.status == 413
     assert "701 MB" in allowance.answer["detail"]
+
+
+def test_looking_at_jobs_costs_no_look_at_the_database(session, django_assert_num_queries):
+    with django_assert_num_queries(0):
+        allowance = async_to_sync(rule)(_scope("/api/jobs/", f"sessionid={session}", method="GET"))
+    assert allowance.limit == MEGABYTE
 
 
 def test_without_an_active_service_nothing_large_is_accepted(session):
