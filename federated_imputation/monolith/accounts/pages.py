@@ -48,6 +48,12 @@ class RightsAdmin(EditableAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_delete_permission(request, obj) and self._may(request)
 
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """Only the filters that the page offers; by others a hidden column could be guessed."""
+        offered = {str(name).partition("__")[0] for name in self.get_list_filter(request)}
+        allowed: bool = super().lookup_allowed(lookup, value, request)
+        return allowed and lookup.partition("__")[0] in offered
+
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> LogEntry:
         self._audit(request, "admin_add", obj, {"message": message})
         return super().log_addition(request, obj, message)

@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth.models import Permission
 from django.urls import reverse
 
 from apps.shared.admin.pages import ReadOnlyAdmin
@@ -14,6 +15,7 @@ from tests.factories import NOW, PASSWORD, make_job, make_panel, make_service, m
 
 pytestmark = pytest.mark.django_db
 FROM = {"REMOTE_ADDR": "2001:db8::7"}
+OURS = [page for page in admin.site._registry.values() if isinstance(page, RightsAdmin)]
 
 
 @pytest.fixture
@@ -106,6 +108,29 @@ def test_pages_are_closed_to_staff_whose_role_does_not_allow_them(client, rows, 
     page = reverse(f"admin:imputation_{model}_change", args=[rows[model].pk])
     assert client.get(page).status_code == 403
     assert recorded("data_access") == []
+
+
+@pytest.mark.parametrize("page", OURS, ids=lambda page: page.opts.model_name)
+def test_no_column_is_guessed_by_filtering_for_it(client, root, page):
+    address = reverse(f"admin:{page.opts.app_label}_{page.opts.model_name}_changelist")
+    hidden = [
+        field.name for field in page.opts.concrete_fields if field.name not in page.list_filter
+    ]
+    assert hidden
+    for lookup in [*hidden, "user__password", "service__api_key"]:
+        assert client.get(address, {f"{lookup}__startswith": "a"}).status_code == 400, lookup
+
+
+def test_old_tokens_of_others_are_not_guessed_by_staff_who_see_all_jobs(client, rows):
+    job = rows["imputationjob"]
+    type(job).objects.filter(pk=job.pk).update(user_token="t0ken")
+    staff = make_user("staff", role="service_admin", is_staff=True)
+    staff.user_permissions.set(Permission.objects.filter(codename="view_imputationjob"))
+    client.force_login(staff)
+    jobs = reverse("admin:imputation_imputationjob_changelist")
+    assert client.get(jobs, {"status__exact": job.status}).status_code == 200
+    for guess in ("t0", "x"):
+        assert client.get(jobs, {"user_token__startswith": guess}).status_code == 400
 
 
 def test_logins_at_the_admin_pages_are_audited(client):
