@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
+from django.utils import timezone
 
 from apps.shared.admin.pages import TableInline
 from federated_imputation.monolith.accounts.models import (
@@ -18,6 +19,7 @@ from federated_imputation.monolith.accounts.models import (
     UserRole,
     UserServiceAccess,
 )
+from federated_imputation.monolith.accounts.operations.tokens import end_sessions
 from federated_imputation.monolith.accounts.pages import (
     GoverningAdmin,
     RightsAdmin,
@@ -41,6 +43,11 @@ class _UserAdmin(GoverningAdmin, UserAdmin):  # type: ignore[type-arg]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if not obj.is_active:
+            end_sessions(user_id=obj.pk, now=timezone.now())
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         if _is_superuser(request):

@@ -15,7 +15,7 @@ from federated_imputation.monolith.accounts.operations.audit import record_audit
 from federated_imputation.monolith.accounts.operations.refusals import InvalidFields
 from federated_imputation.monolith.accounts.operations.tokens import end_families
 
-__all__ = ["change_password"]
+__all__ = ["change_password", "note_new_password"]
 
 
 def change_password(
@@ -48,10 +48,18 @@ def change_password(
     with transaction.atomic():
         if not User.objects.filter(pk=user.pk, password=checked.password).update(password=encoded):
             raise InvalidFields({"current_password": ["The password has just been changed."]})
-        end_families(user_id=user.pk, because=TokenFamily.Ending.PASSWORD, now=now)
-        _audit("change_password", user, origin=origin, now=now)
+        note_new_password(user, origin=origin, now=now)
     checked.password = encoded
     return checked
+
+
+def note_new_password(user: User, *, origin: Origin, now: datetime) -> None:
+    """End all logins by token of a user who gets a new password in this transaction, and audit it.
+
+    Sessions and API tokens need no end: they are tied to the hash.
+    """
+    end_families(user_id=user.pk, because=TokenFamily.Ending.PASSWORD, now=now)
+    _audit("change_password", user, origin=origin, now=now)
 
 
 def _audit(action: str, user: User, *, origin: Origin, now: datetime) -> None:

@@ -39,6 +39,7 @@ __all__ = [
     "end_families",
     "end_family",
     "end_login",
+    "end_sessions",
     "open_family",
     "refresh_tokens",
     "revoke_token",
@@ -146,7 +147,7 @@ def end_login(
     """
     if everywhere:
         end_families(user_id=user_id, because=Ending.LOGOUT, now=now)
-        _end_sessions(user_id=user_id, now=now)
+        end_sessions(user_id=user_id, now=now)
     elif family is not None:
         end_family(family=family, user_id=user_id, because=Ending.LOGOUT, now=now)
         own = TokenFamily.objects.filter(pk=family, user_id=user_id)
@@ -160,6 +161,13 @@ def end_login(
         details={"everywhere": True} if everywhere else {},
         now=now,
     )
+
+
+def end_sessions(*, user_id: int, now: datetime) -> None:
+    """Delete all sessions of a user. Whose one is stands in its text: no column tells."""
+    for session in Session.objects.filter(expire_date__gt=now).iterator():
+        if session.get_decoded().get(SESSION_KEY) == str(user_id):
+            session.delete()
 
 
 def end_families(*, user_id: int, because: TokenFamily.Ending, now: datetime) -> None:
@@ -219,10 +227,3 @@ def _issue(
 
 def _new_token_id() -> str:
     return uuid.uuid4().hex
-
-
-def _end_sessions(*, user_id: int, now: datetime) -> None:
-    """Delete all sessions of a user. Whose one is stands in its text: no column tells."""
-    for session in Session.objects.filter(expire_date__gt=now).iterator():
-        if session.get_decoded().get(SESSION_KEY) == str(user_id):
-            session.delete()

@@ -19,6 +19,7 @@ from federated_imputation.monolith.accounts.operations.audit import record_audit
 from federated_imputation.monolith.accounts.operations.changes import Changes, changes_to, told
 from federated_imputation.monolith.accounts.operations.profiles import create_profile
 from federated_imputation.monolith.accounts.operations.refusals import InvalidFields, Unknown
+from federated_imputation.monolith.accounts.operations.tokens import end_sessions
 from federated_imputation.monolith.accounts.rights import Rights
 
 __all__ = ["create_user", "reset_password", "toggle_active", "update_user"]
@@ -83,6 +84,8 @@ def update_user(
 def toggle_active(user_id: int, *, by: Rights, origin: Origin, now: datetime) -> User:
     """Deactivate an active user, activate one who is not; in force at the next request.
 
+    What the user had opened ends for good with deactivation.
+
     Raises:
         Unknown, PermissionDenied, Conflict: As `update_user`.
     """
@@ -128,6 +131,8 @@ def _change(
     for name, (_, new) in changes.items():
         setattr(user, name, new)
     _save(user, update_fields=[*changes])
+    if not user.is_active:
+        end_sessions(user_id=user.pk, now=now)
     _audit(action, user, changes, by=by, origin=origin, now=now)
 
 

@@ -4,8 +4,14 @@ import pytest
 from django.contrib.auth.models import Group, Permission, User
 from django.urls import reverse
 
-from federated_imputation.monolith.accounts.models import AuditLog, UserProfile, UserRole
-from tests.factories import make_service, make_user
+from federated_imputation.monolith.accounts.models import (
+    AuditLog,
+    TokenFamily,
+    UserProfile,
+    UserRole,
+)
+from tests.factories import PASSWORD, make_service, make_user
+from tests.unit.monolith.accounts.login import log_in, opens
 from tests.unit.monolith.accounts.people import client_of
 
 pytestmark = pytest.mark.django_db
@@ -93,6 +99,27 @@ def test_superuser_is_out_of_reach_of_staff(deputy, root):
     ):
         assert client.post(target, user_form(root, **password)).status_code == 403
     assert User.objects.get(pk=root.pk).password == root.password
+
+
+def test_session_of_a_user_deactivated_here_stays_ended(as_root, ada, as_ada):
+    target = page("auth_user", "change", ada.pk)
+    for is_active in ("", "on"):
+        as_root.post(target, user_form(ada, is_active=is_active))
+    assert User.objects.get(pk=ada.pk).is_active
+    assert as_ada.get("/api/auth/user/").status_code == 403
+
+
+def test_own_new_password_is_audited_and_ends_logins_by_token(root):
+    client = client_of(root)
+    token = log_in(username="root")["access_token"]
+    new = "seven green herons"
+    form = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
+    assert client.post(reverse("admin:password_change"), form).status_code == 302
+    assert not opens(token)
+    assert TokenFamily.objects.get().revoked_because == TokenFamily.Ending.PASSWORD
+    row = AuditLog.objects.get(action="change_password")
+    assert (row.user_id, row.resource_id) == (root.pk, str(root.pk))
+    assert client.get("/api/auth/user/").status_code == 200
 
 
 def test_superuser_changes_flags(as_root, ada):

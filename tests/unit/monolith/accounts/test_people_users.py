@@ -329,6 +329,21 @@ def test_users_are_not_deleted(as_root, ada):
     assert User.objects.filter(pk=ada.pk).exists()
 
 
+@pytest.mark.parametrize("path", ["", "toggle_active/"])
+def test_session_of_a_deactivated_user_stays_ended(as_boss, ada, as_ada, path):
+    other = client_of(make_user("other"))
+    for is_active in (False, True):
+        target = f"/api/users/{ada.pk}/{path}"
+        if path:
+            as_boss.post(target)
+        else:
+            as_boss.patch(target, {"is_active": is_active}, JSON)
+        assert User.objects.get(pk=ada.pk).is_active is is_active
+        assert as_ada.get("/api/auth/user/").status_code == 403
+    assert other.get("/api/auth/user/").status_code == 200
+    assert as_boss.get("/api/auth/user/").status_code == 200
+
+
 @pytest.mark.parametrize("path", ["", "reset_password/", "toggle_active/"])
 def test_unknown_user_is_404(as_boss, path):
     for user_id in ("999999", "99999999999999999999999"):
