@@ -120,6 +120,13 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENFORCE_NON_BLANK_FIELDS": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_NAME_OVERRIDES": {
+        "Healthy": ["healthy"],
+        "HealthyOrNot": ["healthy", "unhealthy"],
+        "JobStatus": "federated_imputation.monolith.jobs.models.ImputationJob.Status",
+        "RightAtService": "federated_imputation.monolith.accounts.models.ServicePermission.Kind",
+        "RoleName": "federated_imputation.monolith.accounts.models.UserRole.Name",
+    },
     "PATH_CONVERTER_OVERRIDES": {"int": BIGINT},
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

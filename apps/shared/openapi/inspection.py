@@ -13,6 +13,9 @@ from apps.shared.api.filters import Filters
 
 __all__ = ["Inspector"]
 
+# A character that Python does not strip; its white space is more than that of ECMA 262.
+_VISIBLE = r"[^\s\x1c-\x1f\x85]"
+
 
 class Inspector(AutoSchema):
     """drf-spectacular's inspector, which also says what blank text and row ids are.
@@ -40,7 +43,7 @@ class Inspector(AutoSchema):
         if direction == "request" and isinstance(field, serializers.DecimalField):
             return {**_decimal(field), **{k: schema[k] for k in ("nullable",) if k in schema}}
         if direction == "request" and _refuses_white_space(field):
-            return {**schema, "pattern": r"\S"}
+            return {"pattern": _VISIBLE, **schema}
         if direction == "response" and _is_id(field):
             return {**schema, **BIGINT}
         return schema

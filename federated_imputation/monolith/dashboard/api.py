@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 from apps.shared.health.checks import failing_dependencies
 from federated_imputation.monolith.dashboard import queries
 from federated_imputation.monolith.jobs.presentation import JobOutput
+from federated_imputation.monolith.registry.models import ImputationService
 
 __all__ = [
     "DashboardHealthView",
@@ -44,7 +45,7 @@ class StatsView(APIView):
         job_stats = JobStats(source="*")
         service_stats = ServiceStats(source="*")
         recent_jobs = JobOutput(many=True)
-        status = serializers.CharField(default="success")
+        status = serializers.ChoiceField(choices=["success"], default="success")
         timestamp = serializers.DateTimeField(default=timezone.now)
 
     @extend_schema(responses=StatsOutput)
@@ -60,8 +61,8 @@ class ServicesOverviewView(APIView):
     class OverviewOutput(serializers.Serializer[Any]):
         id = serializers.IntegerField()
         name = serializers.CharField()
-        service_type = serializers.CharField()
-        api_type = serializers.CharField()
+        service_type = serializers.ChoiceField(choices=ImputationService.ServiceType.choices)
+        api_type = serializers.ChoiceField(choices=ImputationService.ApiType.choices)
         location = serializers.CharField()
         continent = serializers.CharField()
         populations = serializers.ListField(child=serializers.CharField())
@@ -79,7 +80,7 @@ class DashboardHealthView(APIView):
     permission_classes = [AllowAny]
 
     class DashboardHealthOutput(serializers.Serializer[Any]):
-        status = serializers.CharField()
+        status = serializers.ChoiceField(choices=["healthy"])
         timestamp = serializers.DateTimeField()
 
     @extend_schema(responses=DashboardHealthOutput)
@@ -95,7 +96,7 @@ class LegacyAliveView(APIView):
     authentication_classes = []
 
     class AliveOutput(serializers.Serializer[Any]):
-        status = serializers.CharField()
+        status = serializers.ChoiceField(choices=["healthy"])
         timestamp = serializers.DateTimeField()
         version = serializers.CharField()
         environment = serializers.CharField()
@@ -119,10 +120,10 @@ class LegacyReadyView(APIView):
 
     class ReadyOutput(serializers.Serializer[Any]):
         class ReadyChecks(serializers.Serializer[Any]):
-            database = serializers.CharField()
-            cache = serializers.CharField()
+            database = serializers.ChoiceField(choices=["healthy", "unhealthy"])
+            cache = serializers.ChoiceField(choices=["healthy", "unhealthy"])
 
-        status = serializers.CharField()
+        status = serializers.ChoiceField(choices=["ready", "not ready"])
         timestamp = serializers.DateTimeField()
         checks = ReadyChecks()
 

@@ -15,7 +15,7 @@ def download_url(file: ResultFile) -> str:
 class ResultFileOutput(serializers.Serializer[ResultFile]):
     id = serializers.IntegerField()
     job = serializers.UUIDField(source="job_id")
-    file_type = serializers.CharField()
+    file_type = serializers.ChoiceField(choices=ResultFile.FileType.choices)
     filename = serializers.CharField()
     file_size = serializers.IntegerField(allow_null=True)
     checksum = serializers.CharField(help_text="SHA-256, lower-case hex.")

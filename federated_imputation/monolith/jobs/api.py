@@ -36,7 +36,6 @@ from federated_imputation.monolith.jobs.presentation import (
     JobOutput,
     StatusUpdateOutput,
 )
-from federated_imputation.monolith.jobs.states import Status
 
 __all__ = [
     "CancelView",
@@ -81,9 +80,7 @@ class JobListView(ListAPIView[ImputationJob]):
     serializer_class = JobOutput
 
     class JobFilters(Filters):
-        status = serializers.ChoiceField(
-            choices=[status.value for status in Status], required=False
-        )
+        status = serializers.ChoiceField(choices=ImputationJob.Status.choices, required=False)
         service = Id(required=False, source="service_id")
         search = serializers.CharField(required=False)
 
@@ -128,7 +125,7 @@ class JobListView(ListAPIView[ImputationJob]):
         build = serializers.CharField()
         phasing = serializers.BooleanField()
         population = serializers.CharField()
-        status = serializers.CharField()
+        status = serializers.ChoiceField(choices=ImputationJob.Status.choices)
         created_at = serializers.DateTimeField()
 
     @extend_schema(summary="The caller's jobs, newest first", parameters=[JobFilters])

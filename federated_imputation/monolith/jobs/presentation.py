@@ -8,7 +8,7 @@ from rest_framework import serializers
 from federated_imputation.monolith.files.presentation import ResultFileOutput
 from federated_imputation.monolith.files.storage import upload_name
 from federated_imputation.monolith.jobs.models import ImputationJob, JobStatusUpdate
-from federated_imputation.monolith.jobs.states import Status
+from federated_imputation.monolith.registry.models import ImputationService
 
 __all__ = [
     "JobDetailOutput",
@@ -22,7 +22,7 @@ __all__ = [
 class StatusUpdateOutput(serializers.Serializer[JobStatusUpdate]):
     id = serializers.IntegerField()
     job = serializers.UUIDField(source="job_id")
-    status = serializers.ChoiceField(choices=[status.value for status in Status])
+    status = serializers.ChoiceField(choices=ImputationJob.Status.choices)
     progress_percentage = serializers.IntegerField()
     message = serializers.CharField()
     timestamp = serializers.DateTimeField()
@@ -40,8 +40,8 @@ class JobOutput(serializers.Serializer[ImputationJob]):
     class JobService(serializers.Serializer[Any]):
         id = serializers.IntegerField()
         name = serializers.CharField()
-        service_type = serializers.CharField()
-        api_type = serializers.CharField()
+        service_type = serializers.ChoiceField(choices=ImputationService.ServiceType.choices)
+        api_type = serializers.ChoiceField(choices=ImputationService.ApiType.choices)
         location = serializers.CharField()
         continent = serializers.CharField()
         is_active = serializers.BooleanField()
@@ -64,7 +64,7 @@ class JobOutput(serializers.Serializer[ImputationJob]):
     build = serializers.CharField()
     phasing = serializers.BooleanField()
     population = serializers.CharField()
-    status = serializers.ChoiceField(choices=[status.value for status in Status])
+    status = serializers.ChoiceField(choices=ImputationJob.Status.choices)
     progress_percentage = serializers.IntegerField()
     external_job_id = serializers.CharField()
     created_at = serializers.DateTimeField()

@@ -47,8 +47,8 @@ class ServiceListView(ListAPIView[ImputationService]):
     class Service(serializers.Serializer[ImputationService]):
         id = serializers.IntegerField()
         name = serializers.CharField()
-        service_type = serializers.CharField()
-        api_type = serializers.CharField()
+        service_type = serializers.ChoiceField(choices=ImputationService.ServiceType.choices)
+        api_type = serializers.ChoiceField(choices=ImputationService.ApiType.choices)
         api_url = serializers.SerializerMethodField()
         description = serializers.CharField()
         location = serializers.CharField()
@@ -128,7 +128,9 @@ class PanelListView(ListAPIView[ReferencePanel]):
         is_active = serializers.BooleanField()
         service = serializers.IntegerField(source="service_id")
         service_name = serializers.CharField(source="service.name")
-        service_type = serializers.CharField(source="service.service_type")
+        service_type = serializers.ChoiceField(
+            choices=ImputationService.ServiceType.choices, source="service.service_type"
+        )
         created_at = serializers.DateTimeField()
         updated_at = serializers.DateTimeField()
 
