@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from rest_framework.fields import BooleanField
 
-__all__ = ["is_text_of_a_form", "known_refusal"]
+__all__ = ["REFUSALS", "is_text_of_a_form", "known_refusal"]
 
 _PASSWORD: Final = (
     r"This password ",
@@ -94,16 +94,18 @@ def known_refusal(operation: str, answer: Mapping[str, Any]) -> bool:
 
 
 def is_text_of_a_form(media_type: str | None, body: Any, switches: Collection[str]) -> bool:
-    """Whether a generated body holds what a form cannot say: null, or a switch that is a number.
+    """Whether a generated body holds what a form cannot say.
 
-    In a form everything is text: `null` is four letters, and `1` or `on` is what shells and
-    browsers send for a switch. So neither proves anything about the operation.
+    A form is fields, and each is text: `null` is four letters, and `1` or `on` is what shells and
+    browsers send for a switch. So none of this proves anything about the operation.
 
     Args:
         switches: The names of its boolean fields.
     """
-    if media_type not in _FORMS or not isinstance(body, Mapping):
+    if media_type not in _FORMS:
         return False
+    if not isinstance(body, Mapping):
+        return body is None or isinstance(body, str | int | float | list)
     return any(
         value is None or (name in switches and str(value).lower() in _SPELLINGS)
         for name, value in body.items()

@@ -84,21 +84,26 @@ def fuzz(
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
-    """Operation by actor: each status and how often it was answered; `!` marks a finding."""
+    """Operation by actor: each status and how often it was answered; `!` marks a finding.
+
+    Methods that a path does not have, and that were refused as such, are only counted.
+    """
     rows = [["", *(f"{outcome.actor}, {outcome.seconds:.0f} s" for outcome in outcomes)]]
+    refused = 0
     for operation in sorted({name for outcome in outcomes for name in outcome.statuses}):
-        cells = [
-            ("! " if operation in outcome.failed else "")
-            + " ".join(f"{s}:{n}" for s, n in sorted(outcome.statuses.get(operation, {}).items()))
-            for outcome in outcomes
-        ]
-        rows.append([operation, *cells])
+        answers = [outcome.statuses.get(operation, Counter[int]()) for outcome in outcomes]
+        if {status for answer in answers for status in answer} == {405}:
+            refused += 1
+            continue
+        marks = ["! " if operation in outcome.failed else "" for outcome in outcomes]
+        cells = [" ".join(f"{s}:{n}" for s, n in sorted(answer.items())) for answer in answers]
+        rows.append([operation, *(m + cell for m, cell in zip(marks, cells, strict=True))])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "".join(
+    lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        + "\n"
         for row in rows
-    )
+    ]
+    return "\n".join([*lines, f"and {refused} methods that no path has: 405", ""])
 
 
 def _as(actor: str, template: Mapping[str, str], options: Sequence[str], folder: Path) -> Outcome:

@@ -4,7 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
+from drf_spectacular.generators import SchemaGenerator
 
+from tests.fuzz.expectations import REFUSALS
 from tests.fuzz.run import ACTORS, fuzz, table
 
 
@@ -27,3 +29,11 @@ def test_a_short_fuzz_finds_nothing(tmp_path: Path):
     assert 200 in by_actor["researcher"]["GET /api/jobs/"]
     assert 200 not in by_actor["researcher"]["GET /api/users/"]
     assert 200 in by_actor["admin"]["GET /api/users/"]
+
+
+def test_every_refusal_that_is_expected_is_of_an_operation_that_exists():
+    paths = SchemaGenerator().get_schema(request=None, public=True)["paths"]
+    operations = {
+        f"{method.upper()} {path}" for path, methods in paths.items() for method in methods
+    }
+    assert set(REFUSALS) - operations == set()
