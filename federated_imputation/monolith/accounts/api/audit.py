@@ -14,7 +14,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.shared.api.bounds import LARGEST_INTEGER
 from apps.shared.api.filters import Filters
+from apps.shared.api.numbers import Id
 from apps.shared.api.origin import origin_of
 from apps.shared.identity.caller import caller_id
 from federated_imputation.monolith.accounts.models import AuditLog
@@ -58,7 +60,7 @@ class AuditLogListView(ListAPIView[AuditLog]):
     permission_classes = [requires(Capability.READ_AUDIT_LOG)]
 
     class AuditLogFilters(Filters):
-        user_id = serializers.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
+        user_id = Id(required=False, max_value=LARGEST_INTEGER)
         action = serializers.CharField(required=False)
         start_date = _Bound(
             required=False, source="since", help_text="From this day or moment (UTC) on."

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.shared.api.bodies import Body
+from apps.shared.api.bounds import LARGEST_INTEGER
 from apps.shared.api.numbers import Id
 from apps.shared.api.origin import Origin, origin_of
 from apps.shared.identity.caller import caller_id
@@ -42,7 +43,6 @@ __all__ = [
     "VerifyUserView",
 ]
 
-_LARGEST = 2**31 - 1
 _INVALID = OpenApiResponse(description="What is wrong, by field.")
 _FORBIDDEN = OpenApiResponse(description="Names the fields that the caller may not change.")
 _NOT_THERE = OpenApiResponse(description="No such profile, or not one that the caller may see.")
@@ -65,8 +65,12 @@ class ProfileFields(Body):
     role_id = Id(required=False, allow_null=True)
     is_verified = serializers.BooleanField(required=False)
     verification_date = serializers.DateTimeField(required=False, allow_null=True)
-    monthly_job_limit = serializers.IntegerField(required=False, min_value=0, max_value=_LARGEST)
-    monthly_jobs_used = serializers.IntegerField(required=False, min_value=0, max_value=_LARGEST)
+    monthly_job_limit = serializers.IntegerField(
+        required=False, min_value=0, max_value=LARGEST_INTEGER
+    )
+    monthly_jobs_used = serializers.IntegerField(
+        required=False, min_value=0, max_value=LARGEST_INTEGER
+    )
     storage_limit_gb = serializers.DecimalField(
         required=False, min_value=0, max_digits=10, decimal_places=2
     )
@@ -77,7 +81,7 @@ class ProfileFields(Body):
 
 class ProfileInput(ProfileFields):
     user = Id(
-        max_value=_LARGEST,
+        max_value=LARGEST_INTEGER,
         required=False,
         source="user_id",
         help_text="The caller, unless they manage users.",

@@ -12,17 +12,20 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import serializers
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import NotFound
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.shared.api.bodies import Body
+from apps.shared.api.bounds import LARGEST_INTEGER
+from apps.shared.api.numbers import Id
 from apps.shared.api.origin import origin_of
 from apps.shared.identity.caller import caller_id
 from apps.shared.identity.permissions import SignedIn, in_scope
 from federated_imputation.monolith.accounts import operations, queries
+from federated_imputation.monolith.accounts.api.refusals import answering_refusals
 from federated_imputation.monolith.accounts.models import (
     ServicePermission,
     ServiceUserGroup,
@@ -42,8 +45,6 @@ __all__ = [
 ]
 
 _Result = TypeVar("_Result")
-_LARGEST_USER_ID = 2**31 - 1
-_LARGEST_ID = 2**63 - 1
 _NOT_THERE = OpenApiResponse(description="No such service, or none such at this service.")
 _INVALID = OpenApiResponse(description="What is wrong, by field.")
 
@@ -87,7 +88,7 @@ class PermissionListView(_OfAService, ListAPIView[ServicePermission]):
     """The permissions that users have at a service, expired ones too, and the way to give one."""
 
     class PermissionInput(Body):
-        user = serializers.IntegerField(min_value=1, max_value=_LARGEST_USER_ID, source="user_id")
+        user = Id(max_value=LARGEST_INTEGER, source="user_id")
         permission = serializers.ChoiceField(choices=ServicePermission.Kind.choices)
         expires_at = _Moment(
             required=False, allow_null=True, help_text="In the future; null for never."
@@ -189,7 +190,7 @@ class GroupListView(_OfAService, ListAPIView[ServiceUserGroup]):
         description = serializers.CharField(required=False, allow_blank=True)
         is_active = serializers.BooleanField(required=False)
         permissions = serializers.ListField(
-            child=serializers.IntegerField(min_value=1, max_value=_LARGEST_ID),
+            child=Id(),
             required=False,
             help_text="Ids of permissions of this service; they replace those that it had.",
         )
@@ -285,7 +286,7 @@ class AddMemberView(_OfAService):
     """Puts a user into a group, or changes until when they are in it."""
 
     class AddMemberInput(Body):
-        user_id = serializers.IntegerField(min_value=1, max_value=_LARGEST_USER_ID)
+        user_id = Id(max_value=LARGEST_INTEGER)
         expires_at = _Moment(
             required=False,
             allow_null=True,
@@ -319,7 +320,7 @@ class RemoveMemberView(_OfAService):
     """Takes a user out of a group; 404 for one who is not in it."""
 
     class RemoveMemberInput(Body):
-        user_id = serializers.IntegerField(min_value=1, max_value=_LARGEST_USER_ID)
+        user_id = Id(max_value=LARGEST_INTEGER)
 
     @extend_schema(
         request=RemoveMemberInput,
@@ -362,20 +363,11 @@ class UserAccessListView(ListAPIView[UserServiceAccess]):
 
 
 def _asked(request: Request, operation: Callable[..., _Result], **what: Any) -> _Result:
-    """What `operation` returns when the caller asks for it.
-
-    Raises:
-        NotFound: The service has no such permission, group or member.
-        ValidationError: What is wrong, by field.
-    """
-    try:
+    """What `operation` returns when the caller asks for it; its refusals as answers."""
+    with answering_refusals():
         return operation(
             **what,
             by_user_id=caller_id(request),
             origin=origin_of(request),
             now=timezone.now(),
         )
-    except operations.NoSuchRight:
-        raise NotFound from None
-    except operations.InvalidRight as refused:
-        raise ValidationError(refused.errors) from None

@@ -12,8 +12,6 @@ from federated_imputation.monolith.accounts.operations.login import (
 )
 from federated_imputation.monolith.accounts.operations.rotation import Rotation, rotate_secrets
 from federated_imputation.monolith.accounts.operations.service_rights import (
-    InvalidRight,
-    NoSuchRight,
     add_member,
     change_permission,
     create_group,
@@ -26,8 +24,6 @@ from federated_imputation.monolith.accounts.operations.service_rights import (
 
 __all__ = [
     "BadCredentials",
-    "InvalidRight",
-    "NoSuchRight",
     "Rotation",
     "add_member",
     "change_permission",

@@ -1,4 +1,4 @@
-"""Why a write about roles, users or profiles is refused.
+"""Why a write of the accounts domain is refused.
 
     Refused
     ├── Unknown        there is no such row, or not one that the caller may see

@@ -18,11 +18,10 @@ from federated_imputation.monolith.accounts.models import (
     ServiceUserGroupMembership,
 )
 from federated_imputation.monolith.accounts.operations.audit import record_audit
+from federated_imputation.monolith.accounts.operations.refusals import InvalidFields, Unknown
 from federated_imputation.monolith.accounts.queries import groups_at, permissions_at
 
 __all__ = [
-    "InvalidRight",
-    "NoSuchRight",
     "add_member",
     "change_permission",
     "create_group",
@@ -32,18 +31,6 @@ __all__ = [
     "remove_member",
     "revoke_permission",
 ]
-
-
-class InvalidRight(Exception):
-    """Raised with what is wrong, by field."""
-
-    def __init__(self, errors: Mapping[str, str]) -> None:
-        super().__init__(errors)
-        self.errors = {field: [message] for field, message in errors.items()}
-
-
-class NoSuchRight(Exception):
-    """The service has no such permission, group or member."""
 
 
 @transaction.atomic
@@ -56,7 +43,7 @@ def grant_permission(
         values: `user_id` and `permission`; `expires_at` and `is_active` if they are not for ever.
 
     Raises:
-        InvalidRight: There is no such user, they have this right already, or it has ended already.
+        InvalidFields: There is no such user, they have this right already, or it has ended already.
     """
     permission = ServicePermission(service_id=service_id, granted_at=now)
     return _keep_permission(permission, values, by_user_id=by_user_id, origin=origin, now=now)
@@ -75,8 +62,8 @@ def change_permission(
     """Change what `grant_permission` sets; it counts as granted by whoever changed it last.
 
     Raises:
-        NoSuchRight: The service has no such permission.
-        InvalidRight: As for `grant_permission`.
+        Unknown: The service has no such permission.
+        InvalidFields: As for `grant_permission`.
     """
     permission = _locked_permission(service_id=service_id, permission_id=permission_id)
     return _keep_permission(permission, values, by_user_id=by_user_id, origin=origin, now=now)
@@ -89,7 +76,7 @@ def revoke_permission(
     """Delete a permission; groups that shared it lose it too.
 
     Raises:
-        NoSuchRight: The service has no such permission.
+        Unknown: The service has no such permission.
     """
     permission = _locked_permission(service_id=service_id, permission_id=permission_id)
     _audit_permission("revoke_permission", permission, by_user_id, origin, now)
@@ -106,7 +93,7 @@ def create_group(
         values: `name`; `description`, `is_active` and `permissions` (ids) if any.
 
     Raises:
-        InvalidRight: The name is taken, or a permission is not of this service.
+        InvalidFields: The name is taken, or a permission is not of this service.
     """
     group = ServiceUserGroup(service_id=service_id, created_by_id=by_user_id, created_at=now)
     return _keep_group("create_group", group, values, by_user_id, origin, now)
@@ -125,8 +112,8 @@ def edit_group(
     """Change what `create_group` sets; `permissions` replaces those that the group had.
 
     Raises:
-        NoSuchRight: The service has no such group.
-        InvalidRight: As for `create_group`.
+        Unknown: The service has no such group.
+        InvalidFields: As for `create_group`.
     """
     group = _locked_group(service_id=service_id, group_id=group_id)
     return _keep_group("update_group", group, values, by_user_id, origin, now)
@@ -139,7 +126,7 @@ def delete_group(
     """Delete a group; its members lose what it shared.
 
     Raises:
-        NoSuchRight: The service has no such group.
+        Unknown: The service has no such group.
     """
     group = _locked_group(service_id=service_id, group_id=group_id)
     _audit_group("delete_group", group, {"name": group.name}, by_user_id, origin, now)
@@ -160,8 +147,8 @@ def add_member(
     """Put a user into a group until `expires_at`, or for ever; changes an earlier membership.
 
     Raises:
-        NoSuchRight: The service has no such group.
-        InvalidRight: There is no such user, or the membership has ended already.
+        Unknown: The service has no such group.
+        InvalidFields: There is no such user, or the membership has ended already.
     """
     group = _locked_group(service_id=service_id, group_id=group_id)
     _check_user(user_id, field="user_id")
@@ -190,12 +177,12 @@ def remove_member(
     """Take a user out of a group.
 
     Raises:
-        NoSuchRight: The service has no such group, or the group no such member.
+        Unknown: The service has no such group, or the group no such member.
     """
     group = _locked_group(service_id=service_id, group_id=group_id)
     deleted, _ = group.memberships.filter(user_id=user_id).delete()
     if not deleted:
-        raise NoSuchRight
+        raise Unknown
     _audit_group("revoke_permission", group, {"user_id": user_id}, by_user_id, origin, now)
     return groups_at(service_id=service_id).get(pk=group_id)
 
@@ -204,14 +191,14 @@ def _locked_permission(*, service_id: int, permission_id: int) -> ServicePermiss
     rows = permissions_at(service_id=service_id).select_for_update(of=["self"])
     permission = rows.filter(pk=permission_id).first()
     if permission is None:
-        raise NoSuchRight
+        raise Unknown
     return permission
 
 
 def _locked_group(*, service_id: int, group_id: int) -> ServiceUserGroup:
     group = groups_at(service_id=service_id).select_for_update().filter(pk=group_id).first()
     if group is None:
-        raise NoSuchRight
+        raise Unknown
     return group
 
 
@@ -234,7 +221,7 @@ def _keep_permission(
         with transaction.atomic():
             permission.save()
     except IntegrityError:
-        raise InvalidRight({"permission": "The user has this permission already."}) from None
+        raise InvalidFields({"permission": ["The user has this permission already."]}) from None
     action = "grant_permission" if permission.is_active else "revoke_permission"
     _audit_permission(action, permission, by_user_id, origin, now)
     return permission
@@ -255,7 +242,7 @@ def _keep_group(
         with transaction.atomic():
             group.save()
     except IntegrityError:
-        raise InvalidRight({"name": "The service has a group of this name already."}) from None
+        raise InvalidFields({"name": ["The service has a group of this name already."]}) from None
     if "permissions" in values:
         group.permissions.set(_own_permissions(group.service_id, set(values["permissions"])))
     _audit_group(action, group, dict(values), by_user_id, origin, now)
@@ -266,23 +253,23 @@ def _own_permissions(service_id: int, wanted: Collection[int]) -> list[ServicePe
     """The permissions with these ids, held until the transaction ends.
 
     Raises:
-        InvalidRight: One is of another service, or is none.
+        InvalidFields: One is of another service, or is none.
     """
     held = permissions_at(service_id=service_id).select_for_update(of=["self"], no_key=True)
     found = list(held.filter(pk__in=wanted))
     if len(found) != len(wanted):
-        raise InvalidRight({"permissions": "All must be permissions of this service."})
+        raise InvalidFields({"permissions": ["All must be permissions of this service."]})
     return found
 
 
 def _check_user(user_id: int, *, field: str) -> None:
     if not User.objects.filter(pk=user_id).exists():
-        raise InvalidRight({field: "There is no such user."})
+        raise InvalidFields({field: ["There is no such user."]})
 
 
 def _check_end(expires_at: datetime | None, *, now: datetime) -> None:
     if expires_at is not None and expires_at <= now:
-        raise InvalidRight({"expires_at": "This time is over already."})
+        raise InvalidFields({"expires_at": ["This time is over already."]})
 
 
 def _text(moment: datetime | None) -> str | None:
