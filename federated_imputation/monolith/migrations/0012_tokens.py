@@ -21,6 +21,8 @@ BEGIN
     WHERE user_id = NEW.id AND revoked_at IS NULL;
     RETURN NULL;
 END $$;
+-- Else any role could fire it from a table of its own, with the owner's rights.
+REVOKE EXECUTE ON FUNCTION imputation_end_tokens FROM PUBLIC;
 
 CREATE TRIGGER imputation_end_tokens AFTER UPDATE OF is_active ON auth_user
 FOR EACH ROW WHEN (OLD.is_active AND NOT NEW.is_active) EXECUTE FUNCTION imputation_end_tokens();

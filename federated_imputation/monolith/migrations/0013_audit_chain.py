@@ -63,6 +63,9 @@ BEGIN
     RETURN NULL;
 END $$;
 
+-- Else any role could fire them from a table of its own, with the owner's rights.
+REVOKE EXECUTE ON FUNCTION imputation_audit_queue, imputation_audit_seal FROM PUBLIC;
+
 CREATE FUNCTION imputation_audit_refuse() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN

@@ -10,7 +10,7 @@ from threading import Barrier
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, ProgrammingError, connection, transaction
 
 from apps.shared.api.origin import Origin
 from federated_imputation.monolith.accounts.models import AuditLog, AuditSeal
@@ -68,6 +68,33 @@ def test_rows_are_sealed_at_the_commit_in_their_order(rows):
     last = AuditSeal.objects.order_by("position").last()
     assert last is not None
     assert report.head == AuditHead(position=6, digest=last.digest)
+
+
+@pytest.mark.parametrize(
+    "function", ["imputation_audit_queue", "imputation_audit_seal", "imputation_end_tokens"]
+)
+def test_no_other_role_fires_our_triggers_from_a_table_of_its_own(function):
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE ROLE mallory")
+        cursor.execute("SET LOCAL ROLE mallory")
+        cursor.execute("CREATE TEMPORARY TABLE own (id bigint, audit_id bigint, actor_id integer)")
+        with pytest.raises(ProgrammingError, match="permission denied for function"):
+            cursor.execute(
+                f"CREATE TRIGGER own AFTER INSERT ON own FOR EACH ROW EXECUTE FUNCTION {function}()"
+            )
+
+
+def test_rows_of_a_role_that_may_only_append_are_sealed():
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE ROLE legacy")
+        cursor.execute("GRANT INSERT, SELECT ON imputation_auditlog TO legacy")
+        cursor.execute("GRANT USAGE ON SEQUENCE imputation_auditlog_id_seq TO legacy")
+        cursor.execute("SET LOCAL ROLE legacy")
+        record()
+        commit()
+        cursor.execute("RESET ROLE")
+    report = verify_audit_log()
+    assert (report.fault, report.sealed) == (None, 1)
 
 
 def test_an_empty_log_is_good():
