@@ -54,6 +54,19 @@ class RightsAdmin(EditableAdmin):
         allowed: bool = super().lookup_allowed(lookup, value, request)
         return allowed and lookup.partition("__")[0] in offered
 
+    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        answer = super().changelist_view(request, *args, **kwargs)
+        self._audit_look(request, answer, "", {"query": request.GET.dict()})
+        return answer
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any
+    ) -> Any:
+        answer = super().changeform_view(request, object_id, *args, **kwargs)
+        if object_id is not None:
+            self._audit_look(request, answer, unquote(object_id), {})
+        return answer
+
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> LogEntry:
         self._audit(request, "admin_add", obj, {"message": message})
         return super().log_addition(request, obj, message)
@@ -72,6 +85,12 @@ class RightsAdmin(EditableAdmin):
 
     def _audit(self, request: HttpRequest, action: str, obj: Any, details: dict[str, Any]) -> None:
         self._record(request, action, str(obj.pk), details)
+
+    def _audit_look(
+        self, request: HttpRequest, answer: HttpResponse, resource_id: str, details: dict[str, Any]
+    ) -> None:
+        if answer.status_code == 200:
+            self._record(request, "data_access", resource_id, details)
 
     def _record(
         self, request: HttpRequest, action: str, resource_id: str, details: dict[str, Any]
@@ -115,22 +134,4 @@ class GoverningAdmin(RightsAdmin):
 
 
 class WatchedAdmin(ReadOnlyAdmin, RightsAdmin):
-    """Rows of others that code alone writes; whoever looks at them is in the audit log."""
-
-    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        answer = super().changelist_view(request, *args, **kwargs)
-        self._audit_look(request, answer, "", {"query": request.GET.dict()})
-        return answer
-
-    def changeform_view(
-        self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any
-    ) -> Any:
-        answer = super().changeform_view(request, object_id, *args, **kwargs)
-        self._audit_look(request, answer, unquote(object_id or ""), {})
-        return answer
-
-    def _audit_look(
-        self, request: HttpRequest, answer: HttpResponse, resource_id: str, details: dict[str, Any]
-    ) -> None:
-        if answer.status_code == 200:
-            self._record(request, "data_access", resource_id, details)
+    """Rows of others that code alone writes."""

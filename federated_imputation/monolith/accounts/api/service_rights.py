@@ -4,13 +4,13 @@ Whoever manages rights by role, or holds the right `admin` at the service, hands
 `admin` included. What belongs to another service does not exist below this one's path: 404.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, TypeVar
 
 from django.db.models import QuerySet
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
 from rest_framework.generics import ListAPIView
@@ -32,6 +32,7 @@ from federated_imputation.monolith.accounts.models import (
     ServiceUserGroupMembership,
     UserServiceAccess,
 )
+from federated_imputation.monolith.accounts.operations.reads import record_read
 from federated_imputation.monolith.accounts.rights import Capability
 
 __all__ = [
@@ -71,6 +72,16 @@ class _OfAService(APIView):
         if not queries.service_exists(service_id=kwargs["service_id"]):
             raise NotFound
 
+    def record(self, resource_type: str, ids: Iterable[int]) -> None:
+        """Audit which rights of others were shown."""
+        record_read(
+            resource_type=resource_type,
+            ids=ids,
+            user_id=caller_id(self.request),
+            origin=origin_of(self.request),
+            now=timezone.now(),
+        )
+
 
 class _Moment(serializers.DateTimeField):
     """A moment that no reader can take for another: its offset from UTC must be given."""
@@ -83,7 +94,6 @@ class _Moment(serializers.DateTimeField):
         return super().enforce_timezone(value)
 
 
-@extend_schema_view(get=extend_schema(summary="The permissions that users have at a service"))
 class PermissionListView(_OfAService, ListAPIView[ServicePermission]):
     """The permissions that users have at a service, expired ones too, and the way to give one."""
 
@@ -107,6 +117,12 @@ class PermissionListView(_OfAService, ListAPIView[ServicePermission]):
         is_active = serializers.BooleanField()
 
     serializer_class = Permission
+
+    @extend_schema(summary="The permissions that users have at a service")
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        answer = super().get(request, *args, **kwargs)
+        self.record("service_permission", (shown["id"] for shown in answer.data["results"]))
+        return answer
 
     def get_queryset(self) -> QuerySet[ServicePermission]:
         return queries.permissions_at(service_id=self.kwargs["service_id"])
@@ -138,6 +154,7 @@ class PermissionView(_OfAService):
         found = queries.permissions_at(service_id=service_id).filter(pk=permission_id).first()
         if found is None:
             raise NotFound
+        self.record("service_permission", [found.pk])
         return Response(PermissionListView.Permission(found).data)
 
     @extend_schema(
@@ -181,7 +198,6 @@ class PermissionView(_OfAService):
         return Response(PermissionListView.Permission(changed).data)
 
 
-@extend_schema_view(get=extend_schema(summary="The groups of a service"))
 class GroupListView(_OfAService, ListAPIView[ServiceUserGroup]):
     """The groups of a service, whose members share permissions, and the way to make one."""
 
@@ -219,6 +235,12 @@ class GroupListView(_OfAService, ListAPIView[ServiceUserGroup]):
 
     serializer_class = Group
 
+    @extend_schema(summary="The groups of a service")
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        answer = super().get(request, *args, **kwargs)
+        self.record("service_group", (shown["id"] for shown in answer.data["results"]))
+        return answer
+
     def get_queryset(self) -> QuerySet[ServiceUserGroup]:
         return queries.groups_at(service_id=self.kwargs["service_id"])
 
@@ -246,6 +268,7 @@ class GroupView(_OfAService):
         found = queries.groups_at(service_id=service_id).filter(pk=group_id).first()
         if found is None:
             raise NotFound
+        self.record("service_group", [found.pk])
         return Response(GroupListView.Group(found).data)
 
     @extend_schema(

@@ -2,15 +2,22 @@
 
 import pytest
 from django.contrib import admin
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.urls import reverse
 
 from apps.shared.admin.pages import ReadOnlyAdmin
-from federated_imputation.monolith.accounts.models import AuditLog, ServiceCredential
+from federated_imputation.monolith.accounts.models import (
+    AuditLog,
+    ServiceCredential,
+    ServicePermission,
+    ServiceUserGroup,
+    UserServiceAccess,
+)
 from federated_imputation.monolith.accounts.operations import record_audit, store_credential
 from federated_imputation.monolith.accounts.pages import RightsAdmin, WatchedAdmin
 from federated_imputation.monolith.files.models import ResultFile
 from federated_imputation.monolith.jobs.models import JobStatusUpdate
+from federated_imputation.monolith.registry.models import ServiceConfiguration
 from tests.factories import NOW, PASSWORD, make_job, make_panel, make_service, make_user
 
 pytestmark = pytest.mark.django_db
@@ -27,10 +34,23 @@ def root(client):
 
 @pytest.fixture
 def rows():
-    """One row of each model that the pages only show, by model name."""
-    user, service = make_user("ada"), make_service()
-    job = make_job(user, make_panel(service))
+    """One row of each model that has a page, by model name."""
+    user, service = make_user("ada", role="researcher"), make_service()
+    panel = make_panel(service)
+    job = make_job(user, panel)
     return {
+        "user": user,
+        "group": Group.objects.create(name="All"),
+        "userrole": user.profile.role,
+        "userprofile": user.profile,
+        "servicepermission": ServicePermission.objects.create(
+            user=user, service=service, permission="view"
+        ),
+        "serviceusergroup": ServiceUserGroup.objects.create(name="All", service=service),
+        "userserviceaccess": UserServiceAccess.objects.create(user=user, service=service),
+        "imputationservice": service,
+        "referencepanel": panel,
+        "serviceconfiguration": ServiceConfiguration.objects.create(service=service),
         "imputationjob": job,
         "jobstatusupdate": JobStatusUpdate.objects.create(job=job, status="pending"),
         "resultfile": ResultFile.objects.create(job=job, file_type="summary", filename="x"),
@@ -87,14 +107,13 @@ def test_a_deleted_secret_is_audited(client, root, rows):
     ]
 
 
-@pytest.mark.parametrize(
-    "model", ["imputationjob", "jobstatusupdate", "resultfile", "auditlog", "servicecredential"]
-)
-def test_looks_at_what_is_others_are_audited(client, root, rows, model):
+@pytest.mark.parametrize("page", OURS, ids=lambda page: page.opts.model_name)
+def test_looks_are_audited(client, root, rows, page):
+    app, model = page.opts.app_label, page.opts.model_name
     row = rows[model]
-    client.get(reverse(f"admin:imputation_{model}_changelist"), {"q": "x"}, **FROM)
-    client.get(reverse(f"admin:imputation_{model}_change", args=[row.pk]), **FROM)
-    client.get(reverse(f"admin:imputation_{model}_change", args=["0"]), **FROM)  # is not there
+    client.get(reverse(f"admin:{app}_{model}_changelist"), {"q": "x"}, **FROM)
+    client.get(reverse(f"admin:{app}_{model}_change", args=[row.pk]), **FROM)
+    client.get(reverse(f"admin:{app}_{model}_change", args=["0"]), **FROM)  # is not there
     assert recorded("data_access") == [
         ("data_access", root.pk, model, "", "2001:db8::7"),
         ("data_access", root.pk, model, str(row.pk), "2001:db8::7"),

@@ -116,6 +116,18 @@ def test_permissions_of_the_service_are_listed(client, manager, service, permiss
     assert client.get(permissions(service, permission)).json()["permission"] == "view_jobs"
 
 
+def test_looks_at_the_rights_of_others_are_audited(client, manager, service, permission, group):
+    for path in (permissions(service), permissions(service, permission)):
+        assert client.get(path).status_code == 200
+    for path in (groups(service), groups(service, group)):
+        assert client.get(path).status_code == 200
+    rows = AuditLog.objects.filter(action="data_access", user=manager).order_by("id")
+    assert list(rows.values_list("resource_type", "resource_id")) == [
+        *[("service_permission", str(permission.pk))] * 2,
+        *[("service_group", str(group.pk))] * 2,
+    ]
+
+
 def test_permission_is_changed_by_who_now_stands_for_it(client, manager, service, permission):
     answer = send(client, "patch", permissions(service, permission), {"expires_at": LATER})
     assert answer.status_code == 200
