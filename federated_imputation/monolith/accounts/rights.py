@@ -75,14 +75,12 @@ class Rights:
         is_superuser: Whether Django's flag is set; only such a caller may hand it on.
         capabilities: On the whole platform.
         granted: By service id, the kinds of `ServicePermission` that are in force there.
-        barred: Ids of the services that refuse this user, whatever the role.
     """
 
     user_id: int | None = None
     is_superuser: bool = False
     capabilities: frozenset[Capability] = frozenset()
     granted: Mapping[int, frozenset[str]] = field(default_factory=dict)
-    barred: frozenset[int] = frozenset()
 
     def may(self, capability: Capability) -> bool:
         return capability in self.capabilities

@@ -27,6 +27,8 @@ from apps.shared.api.parsers import FormParser, JSONParser, MultiPartParser
 from apps.shared.identity.caller import caller_id
 from apps.shared.identity.permissions import in_scope
 from federated_imputation.monolith.accounts.operations.reads import record_read
+from federated_imputation.monolith.accounts.queries import find_rights
+from federated_imputation.monolith.accounts.rights import Rights
 from federated_imputation.monolith.files import queries as files
 from federated_imputation.monolith.files.presentation import ResultFileOutput
 from federated_imputation.monolith.jobs import access, operations, queries
@@ -146,7 +148,9 @@ class JobListView(ListAPIView[ImputationJob]):
     def post(self, request: Request) -> Response:
         given = self.JobInput(data=request.data)
         given.is_valid(raise_exception=True)
-        access.refuse_submission(request.user, service_id=given.validated_data["service"])
+        access.refuse_submission(
+            find_rights(request.user), service_id=given.validated_data["service"]
+        )
         try:
             job = operations.create_job(
                 user_id=caller_id(request),
@@ -159,7 +163,7 @@ class JobListView(ListAPIView[ImputationJob]):
         return Response(self.CreatedJob(job).data, status=201)
 
     def get_queryset(self) -> QuerySet[ImputationJob]:
-        return queries.jobs(self.request.user, **self.JobFilters.of(self.request))
+        return queries.jobs(find_rights(self.request.user), **self.JobFilters.of(self.request))
 
 
 @extend_schema(parameters=[_JOB_ID])
@@ -177,7 +181,7 @@ class JobView(APIView):
         responses={200: JobDetailOutput, 404: _NOT_THERE},
     )
     def get(self, request: Request, job_id: str) -> Response:
-        return self._shown(request, job_id)
+        return self._shown(request, find_rights(request.user), job_id)
 
     @extend_schema(
         summary="Rename one's own job",
@@ -200,7 +204,7 @@ class JobView(APIView):
         responses={204: None, 400: _NOT_NOW, 404: _NOT_THERE},
     )
     def delete(self, request: Request, job_id: str) -> Response:
-        job = access.owned(request.user, job_id=job_id)
+        job = access.owned(find_rights(request.user), job_id=job_id)
         try:
             operations.delete_job(
                 job.pk, user_id=caller_id(request), origin=origin_of(request), now=timezone.now()
@@ -210,7 +214,8 @@ class JobView(APIView):
         return Response(status=204)
 
     def _edit(self, request: Request, job_id: str) -> Response:
-        job = access.owned(request.user, job_id=job_id)
+        by = find_rights(request.user)
+        job = access.owned(by, job_id=job_id)
         given = self.JobEdit(data=request.data)
         given.is_valid(raise_exception=True)
         operations.edit_job(
@@ -220,10 +225,10 @@ class JobView(APIView):
             origin=origin_of(request),
             now=timezone.now(),
         )
-        return self._shown(request, job_id)
+        return self._shown(request, by, job_id)
 
-    def _shown(self, request: Request, job_id: str) -> Response:
-        job = queries.find_job_with_history(request.user, job_id=job_id)
+    def _shown(self, request: Request, by: Rights, job_id: str) -> Response:
+        job = queries.find_job_with_history(by, job_id=job_id)
         if job is None:
             raise NotFound
         _record(request, [(job.pk, job.user_id)])
@@ -242,7 +247,7 @@ class CancelView(APIView):
 
     @extend_schema(request=None, responses={202: Accepted, 400: _NOT_NOW, 404: _NOT_THERE})
     def post(self, request: Request, job_id: str) -> Response:
-        job = access.managed(request.user, job_id=job_id)
+        job = access.managed(find_rights(request.user), job_id=job_id)
         return _asked(request, job, operations.cancel_job, "Job cancellation requested")
 
 
@@ -254,7 +259,7 @@ class RetryView(APIView):
 
     @extend_schema(request=None, responses={202: Accepted, 400: _NOT_NOW, 404: _NOT_THERE})
     def post(self, request: Request, job_id: str) -> Response:
-        job = access.retried(request.user, job_id=job_id)
+        job = access.retried(find_rights(request.user), job_id=job_id)
         return _asked(request, job, operations.retry_job, "Job retry requested")
 
 
@@ -270,7 +275,7 @@ class RevealPasswordView(APIView):
     @extend_schema(request=None, responses={200: RevealedPassword, 404: _NOT_THERE})
     def post(self, request: Request, job_id: str) -> Response:
         password = operations.reveal_password(
-            access.owned(request.user, job_id=job_id),
+            access.owned(find_rights(request.user), job_id=job_id),
             user_id=caller_id(request),
             origin=origin_of(request),
             now=timezone.now(),
@@ -344,7 +349,7 @@ def _asked(request: Request, job: ImputationJob, operation: _Operation, message:
 
 def _looked_at(request: Request, job_id: str) -> ImputationJob:
     """The job, if the caller may look at it; that of another is audited."""
-    job = access.seen(request.user, job_id=job_id)
+    job = access.seen(find_rights(request.user), job_id=job_id)
     _record(request, [(job.pk, job.user_id)])
     return job
 

@@ -3,12 +3,10 @@
 from collections import Counter
 from uuid import UUID
 
-from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Count, Prefetch, Q, QuerySet
 
 from federated_imputation.monolith.accounts.models import ServicePermission
-from federated_imputation.monolith.accounts.queries import find_rights
-from federated_imputation.monolith.accounts.rights import Capability
+from federated_imputation.monolith.accounts.rights import Capability, Rights
 from federated_imputation.monolith.files.queries import results_of_job
 from federated_imputation.monolith.jobs.models import ImputationJob, JobStatusUpdate
 
@@ -25,13 +23,13 @@ __all__ = [
 
 
 def jobs(
-    user: User | AnonymousUser,
+    by: Rights,
     *,
     status: str = "",
     service_id: int | None = None,
     search: str = "",
 ) -> QuerySet[ImputationJob]:
-    """The jobs that `user` may see, newest first, with user, service, panel and work.
+    """The jobs that the caller may see, newest first, with user, service, panel and work.
 
     Their own; those of a service with the right to view its jobs; all with that capability.
 
@@ -41,10 +39,9 @@ def jobs(
         search: A part of the name, the description or the external id, in any case.
     """
     found = ImputationJob.objects.select_related("user", "service", "reference_panel", "work")
-    rights = find_rights(user)
-    if not rights.may(Capability.VIEW_ALL_JOBS):
-        theirs = Q(user_id=rights.user_id)
-        at_services = Q(service_id__in=rights.services_with(ServicePermission.Kind.VIEW_JOBS))
+    if not by.may(Capability.VIEW_ALL_JOBS):
+        theirs = Q(user_id=by.user_id)
+        at_services = Q(service_id__in=by.services_with(ServicePermission.Kind.VIEW_JOBS))
         found = found.filter(theirs | at_services)
     if status:
         found = found.filter(status=status)
@@ -59,16 +56,16 @@ def jobs(
     return found.order_by("-created_at", "id")
 
 
-def find_job(user: User | AnonymousUser, *, job_id: str) -> ImputationJob | None:
-    """The job, if `user` may see it; None also when `job_id` is no id at all."""
+def find_job(by: Rights, *, job_id: str) -> ImputationJob | None:
+    """The job, if the caller may see it; None also when `job_id` is no id at all."""
     try:
         parsed = UUID(job_id)
     except ValueError:
         return None
-    return jobs(user).filter(pk=parsed).first()
+    return jobs(by).filter(pk=parsed).first()
 
 
-def find_job_with_history(user: User | AnonymousUser, *, job_id: str) -> ImputationJob | None:
+def find_job_with_history(by: Rights, *, job_id: str) -> ImputationJob | None:
     """As `find_job`, with its status updates and files, oldest first."""
     try:
         parsed = UUID(job_id)
@@ -78,7 +75,7 @@ def find_job_with_history(user: User | AnonymousUser, *, job_id: str) -> Imputat
         Prefetch("status_updates", JobStatusUpdate.objects.order_by("timestamp", "id")),
         Prefetch("files", results_of_job(job_id=parsed)),
     )
-    return jobs(user).filter(pk=parsed).prefetch_related(*history).first()
+    return jobs(by).filter(pk=parsed).prefetch_related(*history).first()
 
 
 def updates_of_job(*, job_id: UUID) -> QuerySet[JobStatusUpdate]:

@@ -22,7 +22,7 @@ from federated_imputation.monolith.accounts.queries.people import (
     find_profile,
     get_user_with_profile,
 )
-from federated_imputation.monolith.accounts.queries.rights import find_rights
+from federated_imputation.monolith.accounts.queries.rights import find_rights, is_barred
 from federated_imputation.monolith.accounts.queries.service_rights import (
     count_accessible_services,
     groups_at,
@@ -46,6 +46,7 @@ __all__ = [
     "find_rights",
     "get_user_with_profile",
     "groups_at",
+    "is_barred",
     "permissions_at",
     "reveal_credential",
     "reveal_result_password",

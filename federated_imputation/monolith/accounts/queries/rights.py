@@ -11,7 +11,7 @@ from federated_imputation.monolith.accounts.models import ServicePermission, Use
 from federated_imputation.monolith.accounts.queries.people import find_profile
 from federated_imputation.monolith.accounts.rights import Rights, capabilities_of
 
-__all__ = ["find_rights"]
+__all__ = ["find_rights", "is_barred"]
 
 
 def find_rights(user: User | AnonymousUser, *, now: datetime | None = None) -> Rights:
@@ -29,8 +29,13 @@ def find_rights(user: User | AnonymousUser, *, now: datetime | None = None) -> R
             is_superuser=user.is_superuser,
         ),
         granted=_granted(user_id=user.pk, now=now or timezone.now()),
-        barred=_barred(user_id=user.pk),
     )
+
+
+def is_barred(by: Rights, *, service_id: int) -> bool:
+    """Whether this service refuses the user, whatever the role."""
+    refusals = UserServiceAccess.objects.filter(user_id=by.user_id or 0, has_access=False)
+    return refusals.filter(service_id=service_id).exists()
 
 
 def _granted(*, user_id: int, now: datetime) -> dict[int, frozenset[str]]:
@@ -53,8 +58,3 @@ def _granted(*, user_id: int, now: datetime) -> dict[int, frozenset[str]]:
     for service_id, kind in own.union(shared).values_list("service_id", "permission"):
         held[service_id].add(kind)
     return {service_id: frozenset(kinds) for service_id, kinds in held.items()}
-
-
-def _barred(*, user_id: int) -> frozenset[int]:
-    refusals = UserServiceAccess.objects.filter(user_id=user_id, has_access=False)
-    return frozenset(refusals.values_list("service_id", flat=True))

@@ -12,7 +12,7 @@ from federated_imputation.monolith.accounts.models import (
     UserRole,
     UserServiceAccess,
 )
-from federated_imputation.monolith.accounts.queries import find_rights
+from federated_imputation.monolith.accounts.queries import find_rights, is_barred
 from federated_imputation.monolith.accounts.rights import (
     ROLE_CAPABILITIES,
     Capability,
@@ -110,4 +110,7 @@ def test_service_bars_those_whose_access_is_switched_off():
     UserServiceAccess.objects.create(user=user, service=service, has_access=False)
     UserServiceAccess.objects.create(user=user, service=other, has_access=True)
     UserServiceAccess.objects.create(user=make_user("bob"), service=other, has_access=False)
-    assert find_rights(user).barred == {service.pk}
+    by = find_rights(user)
+    assert is_barred(by, service_id=service.pk)
+    assert not is_barred(by, service_id=other.pk)
+    assert not is_barred(find_rights(AnonymousUser()), service_id=service.pk)

@@ -3,7 +3,9 @@
 from datetime import UTC, datetime
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from federated_imputation.monolith.accounts.models import (
     AuditLog,
@@ -288,3 +290,20 @@ def test_deactivated_user_is_out_at_the_next_request(ada, job):
     ada.is_active = False
     ada.save()
     assert client.get(f"/api/jobs/{job.pk}/").status_code == 403
+
+
+@pytest.mark.parametrize("act", ["look", "rename", "retry"])
+def test_rights_are_read_once_for_a_request(ada, job, act):
+    client = client_of(ada)
+    requests = {
+        "look": lambda: client.get(f"/api/jobs/{job.pk}/"),
+        "rename": lambda: client.patch(
+            f"/api/jobs/{job.pk}/", {"name": "Mine"}, content_type="application/json"
+        ),
+        "retry": lambda: client.post(f"/api/jobs/{job.pk}/retry/"),
+    }
+    with CaptureQueriesContext(connection) as asked:
+        answer = requests[act]()
+    assert answer.status_code < 300, answer.content
+    rights = [query for query in asked if "imputation_servicepermission" in query["sql"]]
+    assert len(rights) == 1
