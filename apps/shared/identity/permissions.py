@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
     from rest_framework.views import APIView
 
-__all__ = ["AREAS", "SCOPES", "DenyAll", "SignedIn", "in_scope"]
+__all__ = ["AREAS", "SCOPES", "DenyAll", "SignedIn", "covers", "in_scope"]
 
 AREAS = ("account", "files", "jobs", "registry")
 SCOPES = tuple(f"{area}:{access}" for area in AREAS for access in ("read", "write"))
@@ -48,14 +48,20 @@ def in_scope(area: str) -> type[BasePermission]:
         of = area
 
         def has_permission(self, request: "Request", view: "APIView") -> bool:
-            if not _is_somebody(request):
-                return False
-            if not isinstance(request.auth, ApiTokenGrant):
-                return True
-            access = "read" if request.method in SAFE_METHODS else "write"
-            return f"{area}:{access}" in request.auth.scopes
+            return _is_somebody(request) and covers(request, area)
 
     return InScope
+
+
+def covers(request: "Request", area: str) -> bool:
+    """Whether no API token, or one with the scope for this request in this area, came with it.
+
+    For views that let everybody in: who comes with another token is to them as nobody.
+    """
+    if not isinstance(request.auth, ApiTokenGrant):
+        return True
+    access = "read" if request.method in SAFE_METHODS else "write"
+    return f"{area}:{access}" in request.auth.scopes
 
 
 def _is_somebody(request: "Request") -> bool:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -12,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.shared.health.checks import failing_dependencies
+from apps.shared.identity.permissions import covers
 from federated_imputation.monolith.dashboard import queries
 from federated_imputation.monolith.jobs.presentation import JobOutput
 from federated_imputation.monolith.registry.models import ImputationService
@@ -26,7 +28,10 @@ __all__ = [
 
 
 class StatsView(APIView):
-    """The caller's own jobs in numbers; zeros for an anonymous caller."""
+    """The caller's own jobs in numbers; zeros for an anonymous caller.
+
+    An API token without `jobs:read` counts as anonymous.
+    """
 
     permission_classes = [AllowAny]
 
@@ -50,7 +55,8 @@ class StatsView(APIView):
 
     @extend_schema(responses=StatsOutput)
     def get(self, request: Request) -> Response:
-        return Response(self.StatsOutput(queries.stats(user=request.user)).data)
+        user = request.user if covers(request, "jobs") else AnonymousUser()
+        return Response(self.StatsOutput(queries.stats(user=user)).data)
 
 
 class ServicesOverviewView(APIView):

@@ -19,7 +19,7 @@ from rest_framework.views import APIView
 
 from apps.shared.api.filters import Filters
 from apps.shared.api.numbers import Id
-from apps.shared.identity.permissions import in_scope
+from apps.shared.identity.permissions import covers, in_scope
 from federated_imputation.monolith.accounts.models import ServicePermission
 from federated_imputation.monolith.accounts.queries import find_rights
 from federated_imputation.monolith.accounts.rights import Capability
@@ -81,7 +81,7 @@ class ServiceListView(ListAPIView[ImputationService]):
 
     def get_queryset(self) -> QuerySet[ImputationService]:
         wanted = self.ServiceFilters.of(self.request)
-        if wanted.pop("is_active") is False:
+        if wanted.pop("is_active") is False and covers(self.request, "registry"):
             rights = find_rights(self.request.user)
             if self.request.user.is_staff or rights.may(Capability.MANAGE_SERVICES):
                 return queries.services(is_active=False, **wanted)

@@ -10,8 +10,8 @@ from django.test import Client
 from django.utils import timezone
 
 from federated_imputation.monolith.accounts.api_tokens import is_api_token, make_api_token
-from federated_imputation.monolith.accounts.models import ApiToken, AuditLog
-from tests.factories import PASSWORD, make_user
+from federated_imputation.monolith.accounts.models import ApiToken, AuditLog, ServicePermission
+from tests.factories import PASSWORD, make_job, make_panel, make_service, make_user
 from tests.unit.monolith.accounts.login import CURRENT_USER, delete, get, log_in, opens, post
 
 pytestmark = pytest.mark.django_db
@@ -77,6 +77,21 @@ def test_a_token_that_asks_for_too_much_is_refused(user, person, fields, wrong):
     answer = post(PATH, body, token=person)
     assert answer.status_code == 400
     assert wrong in answer.json()
+
+
+def test_a_view_that_is_open_to_all_shows_no_more_to_a_script_without_its_scope(user, person):
+    job = make_job(user, make_panel(make_service()))
+    closed = make_service("Closed", is_active=False)
+    ServicePermission.objects.create(user=user, service=closed, permission="view")
+    jobs = make(person, scopes=["jobs:read"])["token"]
+    registry = make(person, scopes=["registry:read"])["token"]
+    for token, shown in ((person, 1), (jobs, 1), (registry, 0)):
+        stats = get("/api/dashboard/stats/", token=token).json()
+        assert (stats["job_stats"]["total"], len(stats["recent_jobs"])) == (shown, shown)
+    assert stats["service_stats"] == {"available_services": 1, "accessible_services": 0}
+    for token, name in ((person, "Closed"), (registry, "Closed"), (jobs, job.service.name)):
+        listed = get("/api/services/?is_active=false", token=token).json()["results"]
+        assert [service["name"] for service in listed] == [name]
 
 
 def test_scopes_bound_what_a_script_may_do(user, person):
