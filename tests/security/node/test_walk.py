@@ -1,0 +1,37 @@
+"""The walk over a node."""
+
+import pytest
+from django.db import transaction
+from django.test import override_settings
+
+from tests.security.endpoints import endpoints
+from tests.security.node.scene import build_scene
+from tests.security.node.table import ROWS
+from tests.security.walk import Scene, cases, incomplete, report, walk
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module")
+def scene(django_db_setup, django_db_blocker, tmp_path_factory):
+    data = tmp_path_factory.mktemp("data")
+    with (
+        django_db_blocker.unblock(),
+        override_settings(
+            DATA_ROOT=str(data),
+            FILE_UPLOAD_TEMP_DIR=str(data / "uploads"),
+            PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
+        ),
+        transaction.atomic(),
+    ):
+        yield build_scene()
+        transaction.set_rollback(True)
+
+
+def test_every_endpoint_and_method_has_a_row_and_every_row_an_endpoint():
+    assert incomplete(endpoints(), ROWS) == []
+
+
+def test_everybody_gets_what_the_table_says(scene: Scene):
+    findings = list(walk(scene, cases(scene, endpoints(), ROWS)))
+    assert not findings, report(findings)
