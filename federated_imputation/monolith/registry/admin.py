@@ -146,3 +146,6 @@ class _ServiceConfigurationAdmin(RightsAdmin):
     list_select_related = ["service"]
     exclude = ["additional_headers"]  # of earlier days, when it could hold an Authorization
     ordering = ["id"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return ["service"] if obj else []  # its secrets are for this service's address

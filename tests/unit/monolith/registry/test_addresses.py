@@ -202,3 +202,19 @@ class TestAdminForm:
         assert client.post(page, sent).status_code == 302
         configuration = ServiceConfiguration.objects.get()
         assert configuration.settings == {"password": SECRET, "retries": 5}
+
+
+def test_settings_with_their_secrets_stay_with_their_service(admin_client, service):
+    elsewhere = make_service("Elsewhere", api_url=ELSEWHERE)
+    page = reverse("admin:imputation_serviceconfiguration_change", args=[service.configuration.pk])
+    form = {
+        "service": elsewhere.pk,
+        "rate_limit_per_hour": 9,
+        "timeout_seconds": 1,
+        "retry_attempts": 1,
+        "settings": json.dumps({"password": MASK}),
+    }
+    assert admin_client.post(page, form).status_code == 302
+    kept = ServiceConfiguration.objects.get()
+    assert (kept.service_id, kept.rate_limit_per_hour) == (service.pk, 9)
+    assert kept.settings == {"password": SECRET}
