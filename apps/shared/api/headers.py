@@ -12,7 +12,6 @@ from django.http.response import HttpResponseBase
 __all__ = ["BrowserPolicyMiddleware"]
 
 _HEADERS: Final = {
-    "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": ", ".join(
         f"{feature}=()"
