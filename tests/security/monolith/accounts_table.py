@@ -11,6 +11,7 @@ from tests.security.monolith.actors import (
     PEOPLE,
     RIGHTS,
     SCRIPT_OF_ADMIN,
+    SERVICE_ADMINS,
     names,
     scripts,
 )
@@ -189,13 +190,13 @@ _PROFILES: Final = [
     ),
     *endpoint(
         "api/profiles/",
-        POST={names("without a profile", "staff", "superuser"): 201, PEOPLE: 400},
+        POST={names("without a profile", "staff"): 201, PEOPLE: 400},
         body=json_body(institution="Bamako"),
         title="one's own",
     ),
     *endpoint(
         "api/profiles/",
-        POST={_SUPERUSER: 201, ADMINS: 400, PEOPLE: 403},
+        POST={ADMINS: 400, PEOPLE: 403},
         body=json_body(role_id=lambda scene: scene.values["role admin"]),
         title="one's own, with a role",
     ),
@@ -234,7 +235,7 @@ _AUDIT: Final = [
     *endpoint("api/audit-logs/<int:audit_id>/", GET={ADMINS: 200}),
 ]
 
-_MANAGERS: Final = names(ADMINS, "service_admin", RIGHTS["admin"], GROUP["admin"])
+_MANAGERS: Final = names(ADMINS, SERVICE_ADMINS, RIGHTS["admin"], GROUP["admin"])
 _AT: Final = "api/services/<int:service_id>"
 
 

@@ -13,6 +13,10 @@ __all__ = [
     "ADMINS",
     "BAD_TOKENS",
     "CALLERS",
+    "CLERKS",
+    "CLERK_OF_ADMIN",
+    "CLERK_OF_SERVICES",
+    "CLERK_WHO_VIEWS",
     "ELSEWHERE",
     "EVERYBODY",
     "GROUP",
@@ -23,6 +27,7 @@ __all__ = [
     "ROLES",
     "SAMPLE",
     "SCRIPT_OF_ADMIN",
+    "SERVICE_ADMINS",
     "names",
     "scripts",
 ]
@@ -48,8 +53,15 @@ NOT_IN_FORCE: Final = names(
     "admin here by membership, expired",
 )
 
+# Staff with every permission that Django knows: what else they may is up to their role.
+CLERK_OF_ADMIN: Final = names("clerk, admin by role")
+CLERK_OF_SERVICES: Final = names("clerk, service_admin by role")
+CLERK_WHO_VIEWS: Final = names("clerk, viewer by role")
+CLERKS: Final = names(CLERK_OF_ADMIN, CLERK_OF_SERVICES, CLERK_WHO_VIEWS)
+
 OWNER: Final = names("owner", "owner by token")
-ADMINS: Final = names("admin", "admin by token", "superuser")
+ADMINS: Final = names("admin", "admin by token", "superuser", CLERK_OF_ADMIN)
+SERVICE_ADMINS: Final = names("service_admin", CLERK_OF_SERVICES)
 PEOPLE: Final = names(
     OWNER,
     ROLES,
@@ -58,7 +70,7 @@ PEOPLE: Final = names(
     "staff",
     "without a profile",
     "with a role switched off",
-    "staff by Django, viewer by role",
+    CLERKS,
     "barred here",
     frozenset(RIGHTS.values()),
     frozenset(ELSEWHERE.values()),
@@ -97,5 +109,5 @@ CALLERS: Final = names(
 EVERYBODY: Final = names(CALLERS, BAD_TOKENS)
 SAMPLE: Final = names(
     *("anonymous", "deactivated", "owner", "viewer", "admin", "superuser", "staff"),
-    *("script with all scopes", "garbage token"),
+    *(CLERKS, "script with all scopes", "garbage token"),
 )

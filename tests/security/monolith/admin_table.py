@@ -1,75 +1,114 @@
-"""Django's admin pages: who is staff comes in, and what a model's page allows is written here.
+"""Django's admin pages: staff come in, and a page opens with Django's permission and the role's.
 
 An admin page is a plain function that takes any method for a GET, unless it is a POST.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
-from tests.security.monolith.actors import EVERYBODY, names
+from tests.security.monolith.actors import (
+    CLERK_OF_ADMIN,
+    CLERK_OF_SERVICES,
+    CLERKS,
+    EVERYBODY,
+    names,
+)
 from tests.security.walk import Row
 
 __all__ = ["ADMIN_ROWS"]
 
 _SUPERUSER: Final = names("superuser")
-# Staff without any of Django's model permissions.
-_STAFF: Final = names("staff")
-_FORM: Final = ("GET", "POST", "PUT")
-_ANY: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_STAFF: Final = names("superuser", "staff", CLERKS)
+# One of each kind: most pages ask for no more than who is staff, and with what permissions.
+_SOME: Final = names("anonymous", "deactivated", "owner", "admin", _STAFF)
+_LIKE_GET: Final = ("HEAD", "PUT", "PATCH", "DELETE", "TRACE")
+_FORM: Final = ("GET", "HEAD", "POST", "PUT")
+_REDIRECT: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
-# Model → the object that is asked for, and what a superuser is answered: add, change, delete.
-_EDITABLE: Final = (200, 200, 200)
-_SHOWN_ONLY: Final = (403, 200, 403)
+_GOVERNORS: Final = names(_SUPERUSER, CLERK_OF_ADMIN)
+_SERVICE_GOVERNORS: Final = names(_GOVERNORS, CLERK_OF_SERVICES)
+_NOBODY: Final = frozenset[str]()
+
+
+class _Pages(NamedTuple):
+    """Who gets which page of a model.
+
+    Attributes:
+        thing: Name of the value of the scene that is asked for.
+        see: The list, the row, its history.
+    """
+
+    thing: str
+    see: frozenset[str]
+    add: frozenset[str]
+    change: frozenset[str]
+    delete: frozenset[str]
+
+
+def _all(thing: str, who: frozenset[str]) -> _Pages:
+    return _Pages(thing, who, who, who, who)
+
+
+def _shown(thing: str, who: frozenset[str]) -> _Pages:
+    return _Pages(thing, who, _NOBODY, _NOBODY, _NOBODY)
+
+
 _MODELS: Final = {
-    "auth/group": ("auth group", _EDITABLE),
-    "auth/user": ("user owner", _EDITABLE),
-    "imputation/auditlog": ("audit", _SHOWN_ONLY),
-    "imputation/imputationjob": ("job", _SHOWN_ONLY),
-    "imputation/imputationservice": ("here", _EDITABLE),
-    "imputation/jobstatusupdate": ("update", _SHOWN_ONLY),
-    "imputation/referencepanel": ("panel", _EDITABLE),
-    "imputation/resultfile": ("file", _SHOWN_ONLY),
-    "imputation/serviceconfiguration": ("configuration", _EDITABLE),
-    "imputation/servicecredential": ("credential", (403, 200, 200)),
-    "imputation/servicepermission": ("right", _EDITABLE),
-    "imputation/serviceusergroup": ("group", _EDITABLE),
-    "imputation/userprofile": ("profile", _EDITABLE),
-    "imputation/userrole": ("role", _EDITABLE),
-    "imputation/userserviceaccess": ("access", _EDITABLE),
+    "auth/group": _Pages("auth group", _GOVERNORS, *(3 * [_SUPERUSER])),
+    "auth/user": _Pages("user owner", _GOVERNORS, _GOVERNORS, _GOVERNORS, _NOBODY),
+    "imputation/auditlog": _shown("audit", _GOVERNORS),
+    "imputation/imputationjob": _shown("job", _SERVICE_GOVERNORS),
+    "imputation/imputationservice": _all("here", _GOVERNORS),
+    "imputation/jobstatusupdate": _shown("update", _SERVICE_GOVERNORS),
+    "imputation/referencepanel": _all("panel", _GOVERNORS),
+    "imputation/resultfile": _shown("file", _SERVICE_GOVERNORS),
+    "imputation/serviceconfiguration": _all("configuration", _GOVERNORS),
+    "imputation/servicecredential": _Pages("credential", _GOVERNORS, _NOBODY, _NOBODY, _GOVERNORS),
+    "imputation/servicepermission": _all("right", _SERVICE_GOVERNORS),
+    "imputation/serviceusergroup": _all("group", _SERVICE_GOVERNORS),
+    "imputation/userprofile": _all("profile", _GOVERNORS),
+    "imputation/userrole": _Pages("role", _GOVERNORS, _GOVERNORS, _GOVERNORS, _NOBODY),
+    "imputation/userserviceaccess": _all("access", _SERVICE_GOVERNORS),
 }
 
 
 def _page(
     route: str,
     *,
-    superuser: int,
-    staff: int = 403,
+    staff: int = 200,
     others: int = 302,
-    post: tuple[int, int, int] | None = None,
-    methods: tuple[str, ...] = (*_ANY, "TRACE"),
+    who: frozenset[str] | None = None,
+    post: frozenset[str] | None = None,
+    methods: tuple[str, ...] = ("GET", "POST", *_LIKE_GET),
     thing: str = "",
     path: str = "",
     query: str = "",
+    title: str = "",
 ) -> list[Row]:
-    """The methods of one page: what a superuser, other staff and everybody else are answered.
+    """The methods of one page.
 
     Args:
-        others: 302 leads to the login.
-        post: The three answers to POST, where they differ.
+        staff: What staff are answered.
+        others: What everybody else is; 302 leads to the login.
+        who: Those of the staff who get the page; the rest are refused.
+        post: As `who`, for POST.
         thing: Name of the value of the scene that the page is about.
         path: Of a route that is a regular expression.
     """
     rows = []
     for method in methods:
-        answers = post if post and method == "POST" else (superuser, staff, others)
+        let_in = post if post is not None and method == "POST" else who
+        grants = {_STAFF: staff} if let_in is None else {let_in: staff, _STAFF: 403}
         rows.append(
             Row(
                 route=f"admin/{route}",
                 method=method,
-                grants=dict(zip((_SUPERUSER, _STAFF, EVERYBODY), answers, strict=True)),
+                grants={**grants, EVERYBODY: others},
                 at={"object_id": thing, "id": thing} if thing else {},
                 path=f"/admin/{path}" if path else "",
                 query=query,
-                seldom=method != "GET",
+                title=title,
+                # Rendering is slow: what is like GET is asked by those who get no page.
+                asked_by=_SOME if method in {"GET", "POST"} else _SOME - _GOVERNORS,
             )
         )
     return rows
@@ -77,38 +116,57 @@ def _page(
 
 def _model_pages() -> list[Row]:
     rows = []
-    for model, (thing, (add, change, delete)) in _MODELS.items():
+    for model, pages in _MODELS.items():
         one = f"{model}/<path:object_id>"
-        read_only = (403, 403, 302) if add == 403 else None
-        rows += _page(f"{model}/", superuser=200)
-        rows += _page(f"{model}/add/", superuser=add)
-        rows += _page(f"{one}/change/", superuser=change, post=read_only, thing=thing)
-        rows += _page(f"{one}/delete/", superuser=delete, thing=thing)
-        rows += _page(f"{one}/history/", superuser=200, thing=thing)
-        rows += _page(f"{one}/", superuser=302, staff=302, methods=_ANY, thing=thing)
+        thing = pages.thing
+        rows += _page(f"{model}/", who=pages.see)
+        rows += _page(f"{model}/add/", who=pages.add)
+        rows += _page(f"{one}/change/", who=pages.see, post=pages.change, thing=thing)
+        rows += _page(f"{one}/delete/", who=pages.delete, thing=thing)
+        rows += _page(f"{one}/history/", who=pages.see, thing=thing)
+        rows += _page(f"{one}/", staff=302, methods=_REDIRECT, thing=thing)
     return rows
 
 
 ADMIN_ROWS: Final = (
-    *_page("", superuser=200, staff=200),
-    *_page("login/", superuser=302, staff=302, others=200, post=(200, 200, 200)),
-    *_page("logout/", methods=("POST",), superuser=200, staff=200),
-    *_page("password_change/", superuser=200, staff=200, methods=_FORM),
-    *_page("password_change/done/", superuser=200, staff=200, methods=("GET",)),
-    *_page("jsi18n/", superuser=200, staff=200),
+    *_page(""),
+    *_page("login/", staff=302, others=200, methods=("GET", *_LIKE_GET)),
+    *_page("login/", others=200, methods=("POST",)),
+    *_page("logout/", methods=("POST",)),
+    *_page("password_change/", methods=_FORM),
+    *_page("password_change/done/", methods=("GET", "HEAD")),
+    *_page("jsi18n/"),
     *_page(
         "autocomplete/",
-        superuser=200,
+        who=_GOVERNORS,
         query="?app_label=imputation&model_name=userprofile&field_name=user",
     ),
-    *_page("auth/user/<id>/password/", superuser=200, thing="user owner"),
+    *_page("auth/user/<id>/password/", who=_GOVERNORS, thing="user owner"),
     *_page(
-        "r/<path:content_type_id>/<path:object_id>/",
-        superuser=404,
-        staff=404,
-        path="r/1/1/",
+        "auth/user/<id>/password/", who=_SUPERUSER, thing="user superuser", title="of a superuser"
     ),
-    *_page("^(?P<app_label>auth|imputation)/$", superuser=200, staff=404, path="imputation/"),
-    *_page("(?P<url>.*)$", superuser=404, staff=404, path="nothing-here/"),
+    *_page(
+        "auth/user/<path:object_id>/change/",
+        who=_GOVERNORS,
+        post=_SUPERUSER,
+        thing="user superuser",
+        title="a superuser",
+    ),
+    *_page(
+        "imputation/userprofile/<path:object_id>/delete/",
+        who=_SUPERUSER,
+        thing="profile of superuser",
+        title="a superuser's",
+    ),
+    *_page(
+        "imputation/userprofile/<path:object_id>/change/",
+        who=_GOVERNORS,
+        post=_SUPERUSER,
+        thing="profile of superuser",
+        title="a superuser's",
+    ),
+    *_page("r/<path:content_type_id>/<path:object_id>/", staff=404, path="r/1/1/"),
+    *_page("^(?P<app_label>auth|imputation)/$", who=_STAFF, path="imputation/"),
+    *_page("(?P<url>.*)$", staff=404, path="nothing-here/"),
     *_model_pages(),
 )

@@ -6,12 +6,14 @@ from tests.job_world import upload
 from tests.security.monolith.actors import (
     ADMINS,
     CALLERS,
+    CLERKS,
     ELSEWHERE,
     GROUP,
     OWNER,
     PEOPLE,
     RIGHTS,
     SCRIPT_OF_ADMIN,
+    SERVICE_ADMINS,
     names,
     scripts,
 )
@@ -28,7 +30,7 @@ def _holders(*kinds: str) -> frozenset[str]:
 
 _OWNER_READS: Final = names(OWNER, scripts("jobs:read"))
 _OWNER_WRITES: Final = names(OWNER, scripts("jobs:write"))
-_SEES_ALL_JOBS: Final = names(ADMINS, "service_admin", SCRIPT_OF_ADMIN)
+_SEES_ALL_JOBS: Final = names(ADMINS, SERVICE_ADMINS, SCRIPT_OF_ADMIN)
 _SEES_JOBS_HERE: Final = _holders("view_jobs", "manage_jobs", "admin")
 _READERS: Final = names(_OWNER_READS, _SEES_ALL_JOBS, _SEES_JOBS_HERE)
 # To whom the owner's job is there, though not theirs to change.
@@ -36,7 +38,7 @@ _ONLOOKERS: Final = names(_SEES_ALL_JOBS, _SEES_JOBS_HERE)
 
 _MANAGE_JOBS_HERE: Final = _holders("manage_jobs", "admin")
 _SUBMIT_EVERYWHERE: Final = names(
-    *(OWNER, ADMINS, "service_admin", "researcher", "researcher by token", "service_user"),
+    *(OWNER, ADMINS, SERVICE_ADMINS, "researcher", "researcher by token", "service_user"),
     *("staff", "without a profile", scripts("jobs:write"), SCRIPT_OF_ADMIN),
 )
 _SUBMIT_HERE: Final = names(_SUBMIT_EVERYWHERE, _holders("submit_jobs", "admin"))
@@ -168,7 +170,7 @@ _FILES: Final = [
 ]
 
 _SEE_CLOSED: Final = names(
-    *(ADMINS, SCRIPT_OF_ADMIN, "staff", "staff by Django, viewer by role"),
+    *(ADMINS, SCRIPT_OF_ADMIN, "staff", CLERKS),
     frozenset(RIGHTS.values()),
 )
 

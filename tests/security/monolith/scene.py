@@ -88,12 +88,12 @@ def _users(here: ImputationService, elsewhere: ImputationService) -> dict[str, U
     users = {role: make_user(role, role=role) for role in sorted(ROLES)}
     users["owner"] = make_user("owner", role="researcher", email="owner@example.org")
     users["deactivated"] = make_user("deactivated", role="admin", is_staff=True)
-    users["superuser"] = make_user("superuser", is_staff=True, is_superuser=True)
+    users["superuser"] = make_user("superuser", role="admin", is_staff=True, is_superuser=True)
     users["staff"] = make_user("staff", is_staff=True)
-    users["staff by Django, viewer by role"] = clerk = make_user(
-        "clerk", role="viewer", is_staff=True
-    )
-    clerk.user_permissions.set(Permission.objects.all())
+    for role in ("admin", "service_admin", "viewer"):
+        clerk = make_user(f"clerk-{role}", role=role, is_staff=True)
+        clerk.user_permissions.set(Permission.objects.all())
+        users[f"clerk, {role} by role"] = clerk
     users["barred here"] = barred = make_user("barred", role="researcher")
     UserServiceAccess.objects.create(user=barred, service=here, has_access=False)
     users["without a profile"] = make_user("bare")

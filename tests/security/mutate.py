@@ -1,0 +1,272 @@
+"""`python -m tests.security.mutate`: take each check out of the code; the walk must notice.
+
+Each deployment is a process of its own, warmed once: its database, the scene of its walk, and for
+each row of the table the functions that it runs through. Then every mutant gets a fork, which puts
+it to work and walks those rows until one answers differently. Prints what was taken out and which
+row noticed it, then the survivors; ends non-zero when there is one.
+"""
+
+import argparse
+import importlib
+import json
+import logging
+import os
+import random
+import re
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Final
+
+from federated_imputation import deployments
+from tests.servers import Servers
+
+if TYPE_CHECKING:
+    from tests.security.mutants import Mutant
+    from tests.security.walk import Case, Row, Scene
+
+__all__ = ["DEPLOYMENTS", "main"]
+
+DEPLOYMENTS: Final = ("monolith", "node-afr")
+_CHILD_SECONDS: Final = 300
+_Function = tuple[str, str, int]  # file, qualified name, first line
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What became of a mutant.
+
+    Attributes:
+        noticed: The finding that gave it away; '' for a survivor.
+        reached: Whether any row of the walk runs through it.
+    """
+
+    mutant: str
+    noticed: str
+    reached: bool
+
+
+def main(arguments: Iterable[str]) -> int:
+    """Mutate the deployments that are named, by default all; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tests.security.mutate", description=__doc__)
+    parser.add_argument("deployments", nargs="*", default=DEPLOYMENTS)
+    parser.add_argument("--part", type=int, default=1, help="only every n-th mutant, at random")
+    parser.add_argument("--seed", default="", help="which of them; printed when it is not given")
+    parser.add_argument("--only", default="", help="only mutants whose line holds this")
+    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args(list(arguments))
+    seed = given.seed or secrets.token_hex(4)
+    if given.here:
+        return _mutate(given.deployments[0], part=given.part, seed=seed, only=given.only)
+    servers = None if "TEST_SERVERS_FOLDER" in os.environ else Servers()
+    try:
+        environment = {**os.environ, **(servers.start() if servers else {})}
+        options = ["--here", f"--part={given.part}", f"--seed={seed}", f"--only={given.only}"]
+        statuses = [_run(name, options, environment) for name in given.deployments]
+    finally:
+        if servers:
+            servers.stop()
+    return max(statuses)
+
+
+def _run(deployment: str, options: list[str], environment: Mapping[str, str]) -> int:
+    """One deployment in a process of its own, under its own settings."""
+    own = {
+        "DEPLOYMENT": deployment,
+        "DJANGO_SETTINGS_MODULE": deployments.by_name(deployment).settings_module,
+    }
+    command = [sys.executable, "-m", "tests.security.mutate", deployment, *options]
+    return subprocess.run(command, env={**environment, **own}, check=False).returncode
+
+
+def _mutate(deployment: str, *, part: int, seed: str, only: str) -> int:
+    import django
+
+    django.setup()
+    from django.db import connection
+    from django.test.utils import override_settings, setup_test_environment
+
+    from tests.security.mutants import mutants_of
+
+    logging.disable(logging.CRITICAL)
+    setup_test_environment()
+    connection.settings_dict["TEST"]["NAME"] = f"test_mutants_{deployment}"
+    connection.creation.create_test_db(verbosity=0)
+    package = importlib.import_module(f"tests.security.{deployment.split('-')[0]}.stage")
+    try:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            override_settings(**package.settings(Path(folder))),
+        ):
+            scene = package.build_scene()
+            mutants = [
+                mutant
+                for module in _modules(package.MUTATED)
+                for mutant in mutants_of(module)
+                if only in str(mutant)
+            ]
+            if part > 1:
+                mutants = random.Random(seed).sample(mutants, -(-len(mutants) // part))
+            planned = _plan(scene, package.ROWS, mutants)
+            connection.close()
+            verdicts = list(_verdicts(scene, planned))
+    finally:
+        connection.close()
+        connection.creation.destroy_test_db(
+            deployments.by_name(deployment).database or "", verbosity=0
+        )
+    return _told(deployment, verdicts, exempt=package.NOT_WALKED, part=part, seed=seed)
+
+
+def _modules(pattern: str) -> list[Any]:
+    found = {name: module for name, module in sys.modules.items() if re.fullmatch(pattern, name)}
+    return [found[name] for name in sorted(found)]
+
+
+def _plan(
+    scene: "Scene", rows: "Iterable[Row]", mutants: "Iterable[Mutant]"
+) -> "list[tuple[Mutant, list[Case]]]":
+    """For each mutant the calls that run through it, the likeliest to notice it first."""
+    from tests.security.endpoints import endpoints
+    from tests.security.walk import cases
+
+    by_row: dict[str, list[Case]] = {}
+    for case in cases(scene, endpoints(), rows):
+        if not case.undeclared and case.row.method != "HEAD":
+            by_row.setdefault(str(case.row), []).append(case)
+    through = {row: _functions_of(scene, its) for row, its in by_row.items()}
+    planned = []
+    for mutant in mutants:
+        its_rows = [
+            row
+            for row, functions in through.items()
+            if _concerns(mutant, by_row[row][0], functions)
+        ]
+        # A row that runs through little is about what the mutant changes; one that tells many
+        # actors apart notices more.
+        its_rows.sort(key=lambda row: (-len(by_row[row][0].row.grants), len(through[row])))
+        planned.append((mutant, [case for row in its_rows for case in by_row[row]]))
+    return planned
+
+
+def _concerns(mutant: "Mutant", case: "Case", functions: set[_Function]) -> bool:
+    if mutant.view is not None:
+        view = case.endpoint.view_class
+        return view is not None and issubclass(view, mutant.view)
+    file = str(sys.modules[mutant.module].__file__)
+    return any((file, name, line) in functions for name, line in mutant.functions)
+
+
+def _functions_of(scene: "Scene", its: "list[Case]") -> set[_Function]:
+    """All functions of ours that some typical callers of a row run through."""
+    from tests.security.walk import Calls
+
+    seen: set[_Function] = set()
+    codes: set[Any] = set()
+
+    def note(frame: FrameType, event: str, argument: object) -> None:
+        code = frame.f_code
+        if event == "call" and code not in codes:
+            codes.add(code)
+            name = code.co_qualname.split(".<locals>.<")[0]
+            seen.add((code.co_filename, name, code.co_firstlineno))
+
+    calls = Calls(scene)
+    # One who is let in and one who is not, in each way to say who one is.
+    typical = {(case.row.expected(case.actor).status < 300, _manner(case)): case for case in its}
+    for case in typical.values():
+        sys.setprofile(note)
+        try:
+            calls.make(case)
+        finally:
+            sys.setprofile(None)
+    return seen
+
+
+def _manner(case: "Case") -> str:
+    if case.actor.cookies:
+        return "session"
+    return "script" if "script" in case.actor.name else "token"
+
+
+def _verdicts(scene: "Scene", planned: "Iterable[tuple[Mutant, list[Case]]]") -> Iterator[Verdict]:
+    """Fork for each mutant, as many at a time as there are processors."""
+    waiting: dict[int, tuple[Mutant, int]] = {}
+    for mutant, its in planned:
+        if not its:
+            yield Verdict(mutant=str(mutant), noticed="", reached=False)
+            continue
+        waiting |= _forked(scene, mutant, its)
+        if len(waiting) >= (os.cpu_count() or 1):
+            yield _collected(waiting)
+    while waiting:
+        yield _collected(waiting)
+
+
+def _forked(scene: "Scene", mutant: "Mutant", its: "list[Case]") -> "dict[int, tuple[Mutant, int]]":
+    from tests.security.walk import walk
+
+    read_end, write_end = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(write_end)
+        return {pid: (mutant, read_end)}
+    try:
+        signal.alarm(_CHILD_SECONDS)  # a mutant that hangs has changed something, too
+        mutant.apply()
+        finding = next(walk(scene, its), None)
+        os.write(write_end, json.dumps(str(finding or "")).encode()[:4000])
+    finally:
+        os._exit(0)
+
+
+def _collected(waiting: "dict[int, tuple[Mutant, int]]") -> Verdict:
+    pid, status = os.waitpid(-1, 0)
+    mutant, read_end = waiting.pop(pid)
+    with os.fdopen(read_end, "rb") as pipe:
+        text = pipe.read().decode(errors="replace")
+    if os.WIFSIGNALED(status):
+        noticed = f"it ended by signal {os.WTERMSIG(status)}"
+    else:
+        noticed = text.strip('"') if text else "it could not be walked"
+    return Verdict(mutant=str(mutant), noticed=noticed, reached=True)
+
+
+def _told(
+    deployment: str,
+    verdicts: list[Verdict],
+    *,
+    exempt: Mapping[str, str],
+    part: int,
+    seed: str,
+) -> int:
+    """Print the table and the sum; return the exit status."""
+
+    def reason(verdict: Verdict) -> str:
+        return next((why for what, why in exempt.items() if what in verdict.mutant), "")
+
+    survivors = [v for v in verdicts if not v.noticed and not reason(v)]
+    for verdict in sorted(verdicts, key=lambda verdict: verdict.mutant):
+        outcome = verdict.noticed or reason(verdict) or "SURVIVES"
+        sys.stdout.write(f"{verdict.mutant}\n    {outcome}\n")
+    for verdict in survivors:
+        where = "the walk runs through it" if verdict.reached else "no row runs through it"
+        sys.stdout.write(f"survivor ({where}): {verdict.mutant}\n")
+    chosen = f", one in {part} with seed {seed}" if part > 1 else ""
+    noticed = sum(bool(verdict.noticed) for verdict in verdicts)
+    sys.stdout.write(
+        f"{deployment}: {len(verdicts)} mutants{chosen}, {noticed} noticed, "
+        f"{len(verdicts) - noticed - len(survivors)} exempt, {len(survivors)} survivors\n"
+    )
+    sys.stdout.flush()
+    return 1 if survivors or not verdicts else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
