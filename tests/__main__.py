@@ -48,8 +48,15 @@ class Outcome:
 SUITES = (
     Suite(name="end to end", deployment="monolith", paths=("tests/e2e",)),
     Suite(name="chaos", deployment="monolith", paths=("tests/chaos",)),
+    Suite(
+        name="security",
+        deployment="monolith",
+        paths=("tests/security",),
+        ignored=("tests/security/node",),
+    ),
     Suite(name="fuzz", deployment="monolith", paths=("tests/fuzz",)),
     Suite(name="node", deployment="node-afr", paths=("tests/unit/apps/node",)),
+    Suite(name="security of a node", deployment="node-afr", paths=("tests/security/node",)),
     Suite(
         name="monolith and libraries",
         deployment="monolith",
