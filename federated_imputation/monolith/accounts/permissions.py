@@ -15,6 +15,8 @@ def requires(capability: Capability) -> type[BasePermission]:
     """A permission class: signed in (no API token), with a role that has `capability`."""
 
     class Requires(SignedIn):
+        needed = capability  # the page of permissions is made from it
+
         def has_permission(self, request: Request, view: APIView) -> bool:
             return super().has_permission(request, view) and find_rights(request.user).may(
                 capability
