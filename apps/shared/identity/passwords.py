@@ -14,6 +14,7 @@ from django.conf import settings
 from django.contrib.auth.hashers import BasePasswordHasher, get_hasher, identify_hasher
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.db import connections
 from rest_framework import serializers
 
 from apps.contracts.passwords import normalise
@@ -67,6 +68,7 @@ def check_password(
     if not verdict:
         unit = settings.PASSWORD_REFUSAL_SECONDS if refusal_seconds is None else refusal_seconds
         if unit > 0:
+            _let_go_of_databases()
             sleep(unit - (clock() - started) % unit)
     return verdict
 
@@ -87,6 +89,13 @@ def refuse_weak(password: str, *, user: "User | None" = None, field: str = "pass
         validate_password(password, user)
     except ValidationError as weak:
         raise serializers.ValidationError({field: weak.messages}) from None
+
+
+def _let_go_of_databases() -> None:
+    """Close the connections of this thread: those who guess must not use up what others need."""
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close()
 
 
 def _verify(password: str, encoded: str | None) -> Verdict:

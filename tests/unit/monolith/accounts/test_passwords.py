@@ -12,9 +12,11 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.db import connection, transaction
 from django.test import Client
 
 from apps.contracts.passwords import hasher_paths
+from apps.shared.identity.passwords import check_password
 from federated_imputation.monolith.accounts.backend import PasswordBackend
 from tests.cheap_hashers import CheapArgon2, cheap_hashers
 from tests.stored_passwords import OPENED_BY_NOTHING, STORED, named
@@ -303,3 +305,19 @@ def test_no_code_checks_a_password_beside_the_bridge():
             elif isinstance(node, ast.ImportFrom) and node.module == "django.contrib.auth.hashers":
                 found += [f"{path}:{name.lineno}" for name in node.names if name.name in rewriting]
     assert found == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_refusal_waits_without_a_connection_to_the_database(ada):
+    held = []
+
+    def wait(_seconds):
+        held.append(connection.connection)
+
+    assert User.objects.exists()
+    assert not check_password("wrong", ada.password, refusal_seconds=1.0, sleep=wait)
+    assert held == [None]
+    with transaction.atomic():
+        assert User.objects.exists()
+        check_password("wrong", ada.password, refusal_seconds=1.0, sleep=wait)
+    assert held[1] is not None
