@@ -24,8 +24,8 @@ from federated_imputation.monolith.accounts.pages import (
     GoverningAdmin,
     RightsAdmin,
     WatchedAdmin,
+    rights_of,
 )
-from federated_imputation.monolith.accounts.queries import find_rights
 from federated_imputation.monolith.accounts.rights import Capability
 
 __all__: list[str] = []
@@ -175,7 +175,7 @@ class _ServiceCredentialAdmin(WatchedAdmin):
 
 
 def _is_superuser(request: HttpRequest) -> bool:
-    return find_rights(request.user).is_superuser
+    return rights_of(request).is_superuser
 
 
 def _is_within_reach(request: HttpRequest, user: User | None) -> bool:

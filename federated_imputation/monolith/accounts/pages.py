@@ -7,6 +7,7 @@ what is others', is in the audit log.
 
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from django.contrib import messages
 from django.contrib.admin.models import LogEntry
@@ -23,9 +24,18 @@ from federated_imputation.monolith.accounts.operations.administrators import (
 )
 from federated_imputation.monolith.accounts.operations.refusals import Conflict
 from federated_imputation.monolith.accounts.queries import find_rights
-from federated_imputation.monolith.accounts.rights import Capability
+from federated_imputation.monolith.accounts.rights import Capability, Rights
 
-__all__ = ["GoverningAdmin", "RightsAdmin", "WatchedAdmin"]
+__all__ = ["GoverningAdmin", "RightsAdmin", "WatchedAdmin", "rights_of"]
+
+_found: WeakKeyDictionary[HttpRequest, Rights] = WeakKeyDictionary()
+
+
+def rights_of(request: HttpRequest) -> Rights:
+    """The rights of whoever asks, read once for a request: a page asks some sixty times."""
+    if request not in _found:
+        _found[request] = find_rights(request.user)
+    return _found[request]
 
 
 class RightsAdmin(EditableAdmin):
@@ -81,7 +91,7 @@ class RightsAdmin(EditableAdmin):
         return super().log_deletions(request, queryset)
 
     def _may(self, request: HttpRequest) -> bool:
-        return find_rights(request.user).may(self.capability)
+        return rights_of(request).may(self.capability)
 
     def _audit(self, request: HttpRequest, action: str, obj: Any, details: dict[str, Any]) -> None:
         self._record(request, action, str(obj.pk), details)
