@@ -32,7 +32,7 @@ PROCESSES = [
 ]
 
 
-def _needed(deployment: Deployment) -> dict[str, str]:
+def needed(deployment: Deployment) -> dict[str, str]:
     """What a production process of `deployment` cannot do without."""
     prefix = deployment.env_prefix
     variables = {
@@ -46,7 +46,7 @@ def _needed(deployment: Deployment) -> dict[str, str]:
     return variables
 
 
-def _start(
+def start(
     deployment: Deployment, process: str, variables: dict[str, str]
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -67,7 +67,7 @@ def _start(
 
 def _refusal(deployment: Deployment, process: str, variables: dict[str, str]) -> str:
     """What a start says that must not succeed; none of the values that it was given is in it."""
-    done = _start(deployment, process, variables)
+    done = start(deployment, process, variables)
     said = done.stdout + done.stderr
     assert done.returncode not in {0, None}
     assert f"Deployment '{deployment.name}' cannot start." in said
@@ -79,7 +79,7 @@ def _refusal(deployment: Deployment, process: str, variables: dict[str, str]) ->
 
 
 def _names_in(refusal: str, deployment: Deployment) -> set[str]:
-    return {name for name in _needed(deployment) if name in re.findall(r"[A-Z_]{8,}", refusal)}
+    return {name for name in needed(deployment) if name in re.findall(r"[A-Z_]{8,}", refusal)}
 
 
 @pytest.mark.parametrize(
@@ -88,17 +88,17 @@ def _names_in(refusal: str, deployment: Deployment) -> set[str]:
 def test_process_refuses_to_start_and_names_everything_that_is_missing(deployment, process):
     refusal = _refusal(deployment, process, {})
 
-    assert _names_in(refusal, deployment) == set(_needed(deployment))
+    assert _names_in(refusal, deployment) == set(needed(deployment))
 
 
 @pytest.mark.parametrize("absent", ["left out", "left empty"])
 @pytest.mark.parametrize(
     ("deployment", "name"),
-    [(deployment, name) for deployment in DEPLOYMENTS for name in _needed(deployment)],
+    [(deployment, name) for deployment in DEPLOYMENTS for name in needed(deployment)],
     ids=lambda value: getattr(value, "name", value),
 )
 def test_single_missing_variable_is_named_alone(deployment, name, absent):
-    variables = _needed(deployment)
+    variables = needed(deployment)
     if absent == "left out":
         del variables[name]
     else:
@@ -117,7 +117,7 @@ def test_complete_production_environment_starts(deployment):
             "PATH": os.environ["PATH"],
             "ENVIRONMENT": "production",
             "DEPLOYMENT": deployment.name,
-            **_needed(deployment),
+            **needed(deployment),
         },
         cwd=ROOT,
         capture_output=True,
@@ -152,14 +152,14 @@ def test_complete_production_environment_starts(deployment):
 def test_unfit_value_is_named_and_never_shown(changes, complaint):
     monolith = next(d for d in DEPLOYMENTS if d.settings == "monolith")
 
-    refusal = _refusal(monolith, "command", {**_needed(monolith), **changes})
+    refusal = _refusal(monolith, "command", {**needed(monolith), **changes})
 
     assert complaint in refusal
 
 
 def test_everything_unfit_and_missing_is_named_at_once():
     monolith = next(d for d in DEPLOYMENTS if d.settings == "monolith")
-    variables = _needed(monolith) | {
+    variables = needed(monolith) | {
         "MONOLITH_SECRET_KEY": KEY[:31],
         "FIELD_ENCRYPTION_KEYS": OTHER_KEY,
     }
