@@ -25,12 +25,10 @@ def test_postgres_is_real():
 
 def test_postgres_logs_no_statement_and_no_row_of_an_error(own_postgres):
     own_postgres.start()
-    with (
-        psycopg.connect(own_postgres.dsn(), autocommit=True) as connected,
-        pytest.raises(psycopg.errors.UniqueViolation, match="pl41nt3xt"),
-    ):
+    with psycopg.connect(own_postgres.dsn(), autocommit=True) as connected:
         connected.execute("CREATE TABLE t (secret text PRIMARY KEY)")
-        connected.execute("INSERT INTO t VALUES ('pl41nt3xt'), ('pl41nt3xt')")
+        with pytest.raises(psycopg.errors.UniqueViolation, match="pl41nt3xt"):
+            connected.execute("INSERT INTO t VALUES ('pl41nt3xt'), ('pl41nt3xt')")
     own_postgres.stop()
     log = own_postgres.log.read_text()
     assert "violates unique constraint" in log
