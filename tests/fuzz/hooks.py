@@ -9,10 +9,11 @@ from schemathesis.openapi.checks import RejectedPositiveData
 django.setup()
 
 from tests.fuzz.expectations import is_text_of_a_form, known_refusal  # noqa: E402
-from tests.fuzz.world import fresh_token  # noqa: E402 - Django must be ready
+from tests.fuzz.world import fresh_token, person_without_profile  # noqa: E402 - Django must be ready
 from tests.job_world import bgzf  # noqa: E402
 
 STUDY = bgzf(b"##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n")
+NEW_PASSWORD = "tranquil otter paints 7 maps"
 ACTOR = os.environ["FUZZ_ACTOR"]
 
 if ACTOR != "anonymous":
@@ -38,10 +39,19 @@ def filter_case(context, case):
 
 @schemathesis.hook
 def map_case(context, case):
-    """A well-formed upload is a real one: no generator comes across BGZF."""
-    well_formed = case.meta.generation.mode.is_positive and isinstance(case.body, dict)
-    if well_formed and case.operation.label == "POST /api/jobs/":
-        case.body["input_file"] = STUDY
+    """What no generator comes across: a study in BGZF, one good password twice, who has no profile.
+
+    Only of well-formed requests, and not of each: the others show what is refused.
+    """
+    if not case.meta.generation.mode.is_positive or not isinstance(case.body, dict):
+        return case
+    match case.operation.label:
+        case "POST /api/jobs/":
+            case.body["input_file"] = STUDY
+        case "POST /api/users/":
+            case.body["password_confirm"] = case.body["password"] = NEW_PASSWORD
+        case "POST /api/profiles/" if len(case.body) % 2:
+            case.body["user"] = person_without_profile()
     return case
 
 

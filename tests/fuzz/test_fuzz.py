@@ -10,11 +10,11 @@ from tests.fuzz.expectations import REFUSALS
 from tests.fuzz.run import ACTORS, fuzz, table
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_a_short_fuzz_finds_nothing(tmp_path: Path):
     outcomes = fuzz(
         ACTORS,
-        options=["--max-examples=2", "--seed=1", "--phases=examples,fuzzing"],
+        options=["--max-examples=1", "--seed=1", "--phases=examples,fuzzing"],
         environment=os.environ,
         folder=tmp_path,
     )

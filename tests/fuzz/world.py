@@ -1,4 +1,4 @@
-"""What is there when the API is fuzzed: the first data of the legacy system, and three actors.
+"""What is there when the API is fuzzed: the first data of the legacy system, and a few people.
 
 The ids are those of the examples in the description, so that an example finds what it names.
 """
@@ -15,24 +15,29 @@ from django.db import transaction
 from django.utils import timezone
 
 from federated_imputation.monolith.accounts.models import (
+    ServiceCredential,
     ServicePermission,
     ServiceUserGroup,
     UserProfile,
     UserRole,
 )
+from federated_imputation.monolith.accounts.operations import store_credential
 from federated_imputation.monolith.accounts.operations.tokens import open_family
+from federated_imputation.monolith.files.models import ResultFile
 from federated_imputation.monolith.jobs.models import ImputationJob
 from federated_imputation.monolith.registry.models import ReferencePanel
 from federated_imputation.monolith.seeds.legacy import seed_legacy
 from tests.factories import NOW, PASSWORD
 
-__all__ = ["build", "fresh_token"]
+__all__ = ["build", "fresh_token", "person_without_profile"]
 
-# After the two users of the first data. The fourth is nobody's: a stranger to the others.
+# After the two users of the first data. The last has no profile yet.
 _IDS: Final = {"researcher": 3, "admin": 4, "another": 5}
+_WITHOUT_PROFILE: Final = 6
 _NAMES: Final = {"researcher": "ada", "admin": "grace", "another": "mary"}
 _ROLES: Final = {"researcher": "researcher", "admin": "admin", "another": "researcher"}
 _JOB: Final = UUID("5f0e8a52-6c0b-4a6e-9d55-0f6f1d1f7a10")
+_FILE: Final = 1
 _RESULT: Final = bytes(range(256)) * 16
 _HASH: Final = make_password(PASSWORD)
 
@@ -43,12 +48,13 @@ def build() -> None:
     for name, number in _IDS.items():
         assert User.objects.create(username=_NAMES[name]).pk == number
         _restored(name)
-    panel = ReferencePanel.objects.select_related("service").earliest("id")
+    assert User.objects.create(username="efua").pk == _WITHOUT_PROFILE
+    _restore_example(_IDS["researcher"])
+    panel = _panel()
     for name, number in _IDS.items():
         for status in ImputationJob.Status:
-            the_example = (name, status) == ("researcher", ImputationJob.Status.COMPLETED)
             job = ImputationJob.objects.create(
-                id=_JOB if the_example else uuid5(_JOB, f"{name} {status}"),
+                id=uuid5(_JOB, f"{name} {status}"),
                 user_id=number,
                 service=panel.service,
                 reference_panel=panel,
@@ -57,8 +63,6 @@ def build() -> None:
                 created_at=NOW,
             )
             job.status_updates.create(status=status, message="As it stands", timestamp=NOW)
-            if status == ImputationJob.Status.COMPLETED:
-                _store_result(job)
     ServicePermission.objects.create(
         user_id=_IDS["another"], service=panel.service, permission=ServicePermission.Kind.VIEW_JOBS
     )
@@ -66,15 +70,23 @@ def build() -> None:
 
 
 def fresh_token(actor: str) -> str:
-    """An access token of a new login of `actor`, who is first made whole again.
+    """An access token of a new login of `actor`, after what the examples name is whole again.
 
-    Whatever was just tried on this person (a new password, the end of every login, deletion)
-    says nothing about the next request.
+    Whatever was just tried on this person (a new password, the end of every login, deletion), or
+    on the job and the file of the examples, says nothing about the next request.
     """
     with transaction.atomic():
         user = _restored(actor)
+        _restore_example(user.pk)
         pair = open_family(user=user, session_key="", replaces=None, now=timezone.now())
     return pair.access_token
+
+
+def person_without_profile() -> int:
+    """The id of a user who has no profile, made when there is none."""
+    UserProfile.objects.filter(user_id=_WITHOUT_PROFILE).delete()
+    user, _ = User.objects.get_or_create(pk=_WITHOUT_PROFILE, defaults={"username": "efua"})
+    return user.pk
 
 
 def _restored(name: str) -> User:
@@ -95,15 +107,46 @@ def _restored(name: str) -> User:
     return user
 
 
-def _store_result(job: ImputationJob) -> None:
-    path = f"results/{job.pk}/1/chr_20.zip"
+def _panel() -> ReferencePanel:
+    return ReferencePanel.objects.select_related("service").earliest("id")
+
+
+def _restore_example(user_id: int) -> None:
+    """The job and the file of the examples: completed, the user's own, with a password."""
+    whole = ResultFile.objects.filter(
+        pk=_FILE, job_id=_JOB, job__user_id=user_id, job__status=ImputationJob.Status.COMPLETED
+    )
+    if whole.exists():
+        return
+    panel = _panel()
+    job, _ = ImputationJob.objects.update_or_create(
+        pk=_JOB,
+        defaults={
+            "user_id": user_id,
+            "service": panel.service,
+            "reference_panel": panel,
+            "name": "Study of the examples",
+            "status": ImputationJob.Status.COMPLETED,
+        },
+    )
+    path = f"results/{_JOB}/1/chr_20.zip"
     stored = Path(settings.DATA_ROOT) / path
-    stored.parent.mkdir(parents=True)
+    stored.parent.mkdir(parents=True, exist_ok=True)
     stored.write_bytes(_RESULT)
-    job.files.create(
-        file_type="imputed_data",
-        filename="chr_20.zip",
-        file_path=path,
-        file_size=len(_RESULT),
-        checksum=sha256(_RESULT).hexdigest(),
+    file = {
+        "file_type": ResultFile.FileType.IMPUTED_DATA,
+        "filename": "chr_20.zip",
+        "file_path": path,
+        "file_size": len(_RESULT),
+        "checksum": sha256(_RESULT).hexdigest(),
+        "is_available": True,
+    }
+    ResultFile.objects.update_or_create(pk=_FILE, defaults={**file, "job": job})
+    store_credential(
+        service_id=panel.service_id,
+        user_id=user_id,
+        kind=ServiceCredential.Kind.RESULT_PASSWORD,
+        secret=PASSWORD,
+        job_id=_JOB,
+        now=timezone.now(),
     )
