@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from http.cookies import SimpleCookie
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from django.core.signals import got_request_exception
 from django.db import transaction
@@ -17,6 +17,9 @@ from django.test import RequestFactory
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, ClientHandler, encode_multipart
 
 from tests.security.endpoints import METHODS, Endpoint
+
+if TYPE_CHECKING:
+    from django.http import HttpResponse
 
 __all__ = [
     "HIDDEN",
@@ -203,7 +206,7 @@ def incomplete(known: Iterable[Endpoint], rows: Iterable[Row]) -> list[str]:
         if endpoint.methods is not None:
             problems += [
                 f"The view does not serve {method} {route}"
-                for method in declared[route] - endpoint.methods - {"HEAD"}
+                for method in declared[route] - endpoint.methods - {"HEAD", "OPTIONS"}
             ]
     return sorted(problems)
 
@@ -248,10 +251,16 @@ def walk(scene: Scene, planned: Iterable[Case]) -> Iterator[Finding]:
 
 
 class Answer(NamedTuple):
-    """What a call brought; `error` names the exception behind a 500."""
+    """What a call brought.
+
+    Attributes:
+        location: Where a redirect leads, else ''.
+        error: The exception behind a 500, else ''.
+    """
 
     status: int
     body: bytes
+    location: str
     error: str
 
 
@@ -286,9 +295,10 @@ class Calls:
         self._error = ""
         with transaction.atomic():
             response = self._handler(request.environ)
-            body = b"" if response.streaming else response.content
+            body = b"" if response.streaming else cast("HttpResponse", response).content
             transaction.set_rollback(True)
-        return Answer(response.status_code, body, self._error)
+        location = response.headers.get("Location", "")
+        return Answer(response.status_code, body, location, self._error)
 
     def _note_error(self, **signal: Any) -> None:
         self._error = repr(sys.exc_info()[1])
@@ -312,7 +322,7 @@ def _judged(scene: Scene, case: Case, answer: Answer) -> Finding | None:
     shown = bool(row.marker) and str(scene.values[row.marker]).encode() in answer.body
     if case.undeclared:
         allowed = _CLOSED | {200} if row.method == "OPTIONS" else _CLOSED
-        if status in allowed:
+        if status in allowed or (status == 302 and "/login/" in answer.location):
             return None
         expected = "a refusal"
     else:

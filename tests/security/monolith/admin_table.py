@@ -20,9 +20,11 @@ _SUPERUSER: Final = names("superuser")
 _STAFF: Final = names("superuser", "staff", CLERKS)
 # One of each kind: most pages ask for no more than who is staff, and with what permissions.
 _SOME: Final = names("anonymous", "deactivated", "owner", "admin", _STAFF)
-_LIKE_GET: Final = ("HEAD", "PUT", "PATCH", "DELETE", "TRACE")
+# Rendering is slow: what is like GET is asked by those who get few pages.
+_FEW: Final = names("anonymous", "owner", "staff")
+_LIKE_GET: Final = ("HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE")
 _FORM: Final = ("GET", "HEAD", "POST", "PUT")
-_REDIRECT: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_REDIRECT: Final = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 
 _GOVERNORS: Final = names(_SUPERUSER, CLERK_OF_ADMIN)
 _SERVICE_GOVERNORS: Final = names(_GOVERNORS, CLERK_OF_SERVICES)
@@ -35,6 +37,7 @@ class _Pages(NamedTuple):
     Attributes:
         thing: Name of the value of the scene that is asked for.
         see: The list, the row, its history.
+        saved: What an empty form is answered: 302 where no field must be filled in.
     """
 
     thing: str
@@ -42,6 +45,7 @@ class _Pages(NamedTuple):
     add: frozenset[str]
     change: frozenset[str]
     delete: frozenset[str]
+    saved: int = 200
 
 
 def _all(thing: str, who: frozenset[str]) -> _Pages:
@@ -53,7 +57,7 @@ def _shown(thing: str, who: frozenset[str]) -> _Pages:
 
 
 _MODELS: Final = {
-    "auth/group": _Pages("auth group", _GOVERNORS, *(3 * [_SUPERUSER])),
+    "auth/group": _Pages("auth group", _GOVERNORS, _SUPERUSER, _SUPERUSER, _SUPERUSER),
     "auth/user": _Pages("user owner", _GOVERNORS, _GOVERNORS, _GOVERNORS, _NOBODY),
     "imputation/auditlog": _shown("audit", _GOVERNORS),
     "imputation/imputationjob": _shown("job", _SERVICE_GOVERNORS),
@@ -66,7 +70,7 @@ _MODELS: Final = {
     "imputation/servicepermission": _all("right", _SERVICE_GOVERNORS),
     "imputation/serviceusergroup": _all("group", _SERVICE_GOVERNORS),
     "imputation/userprofile": _all("profile", _GOVERNORS),
-    "imputation/userrole": _Pages("role", _GOVERNORS, _GOVERNORS, _GOVERNORS, _NOBODY),
+    "imputation/userrole": _Pages("role", _GOVERNORS, _GOVERNORS, _GOVERNORS, _NOBODY, saved=302),
     "imputation/userserviceaccess": _all("access", _SERVICE_GOVERNORS),
 }
 
@@ -75,6 +79,7 @@ def _page(
     route: str,
     *,
     staff: int = 200,
+    refusal: int = 403,
     others: int = 302,
     who: frozenset[str] | None = None,
     post: frozenset[str] | None = None,
@@ -87,9 +92,10 @@ def _page(
     """The methods of one page.
 
     Args:
-        staff: What staff are answered.
+        staff: What staff are answered who get the page.
+        refusal: What other staff are.
         others: What everybody else is; 302 leads to the login.
-        who: Those of the staff who get the page; the rest are refused.
+        who: Those of the staff who get the page; `None` for all.
         post: As `who`, for POST.
         thing: Name of the value of the scene that the page is about.
         path: Of a route that is a regular expression.
@@ -97,7 +103,7 @@ def _page(
     rows = []
     for method in methods:
         let_in = post if post is not None and method == "POST" else who
-        grants = {_STAFF: staff} if let_in is None else {let_in: staff, _STAFF: 403}
+        grants = {_STAFF: staff} if let_in is None else {let_in: staff, _STAFF: refusal}
         rows.append(
             Row(
                 route=f"admin/{route}",
@@ -107,8 +113,7 @@ def _page(
                 path=f"/admin/{path}" if path else "",
                 query=query,
                 title=title,
-                # Rendering is slow: what is like GET is asked by those who get no page.
-                asked_by=_SOME if method in {"GET", "POST"} else _SOME - _GOVERNORS,
+                asked_by=_SOME if method in {"GET", "POST"} else _FEW,
             )
         )
     return rows
@@ -121,7 +126,10 @@ def _model_pages() -> list[Row]:
         thing = pages.thing
         rows += _page(f"{model}/", who=pages.see)
         rows += _page(f"{model}/add/", who=pages.add)
-        rows += _page(f"{one}/change/", who=pages.see, post=pages.change, thing=thing)
+        rows += _page(f"{one}/change/", who=pages.see, methods=("GET", *_LIKE_GET), thing=thing)
+        rows += _page(
+            f"{one}/change/", staff=pages.saved, who=pages.change, methods=("POST",), thing=thing
+        )
         rows += _page(f"{one}/delete/", who=pages.delete, thing=thing)
         rows += _page(f"{one}/history/", who=pages.see, thing=thing)
         rows += _page(f"{one}/", staff=302, methods=_REDIRECT, thing=thing)
@@ -130,15 +138,17 @@ def _model_pages() -> list[Row]:
 
 ADMIN_ROWS: Final = (
     *_page(""),
-    *_page("login/", staff=302, others=200, methods=("GET", *_LIKE_GET)),
-    *_page("login/", others=200, methods=("POST",)),
-    *_page("logout/", methods=("POST",)),
+    *_page("login/", staff=302, others=200, methods=("GET",)),
+    *_page("login/", others=200, methods=("HEAD", "OPTIONS", "POST", "PUT")),
+    *_page("logout/", methods=("OPTIONS", "POST")),
+    *_page("logout/", staff=405, methods=("GET", "HEAD", "PUT", "PATCH", "DELETE", "TRACE")),
     *_page("password_change/", methods=_FORM),
     *_page("password_change/done/", methods=("GET", "HEAD")),
-    *_page("jsi18n/"),
+    *_page("jsi18n/", methods=("GET", "HEAD")),
     *_page(
         "autocomplete/",
         who=_GOVERNORS,
+        methods=("GET", "HEAD"),
         query="?app_label=imputation&model_name=userprofile&field_name=user",
     ),
     *_page("auth/user/<id>/password/", who=_GOVERNORS, thing="user owner"),
@@ -166,7 +176,12 @@ ADMIN_ROWS: Final = (
         title="a superuser's",
     ),
     *_page("r/<path:content_type_id>/<path:object_id>/", staff=404, path="r/1/1/"),
-    *_page("^(?P<app_label>auth|imputation)/$", who=_STAFF, path="imputation/"),
+    *_page(
+        "^(?P<app_label>auth|imputation)/$",
+        who=_SERVICE_GOVERNORS,
+        refusal=404,
+        path="imputation/",
+    ),
     *_page("(?P<url>.*)$", staff=404, path="nothing-here/"),
     *_model_pages(),
 )
