@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test fuzz-api lint check bench format lock
+.PHONY: help demo up down test fuzz-api mutate lint check bench format lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ test: $(VENV)/dev.installed ## Set up what the tests need and run them all
 
 fuzz-api: $(VENV)/dev.installed ## Search the API for wrong answers, as nobody, a researcher and an administrator
 	@$(BIN)/python -m tests.fuzz
+
+mutate: $(VENV)/dev.installed ## Take each permission check out of the code: the walk must notice
+	@$(BIN)/python -m tests.security.mutate
 
 lint: $(VENV)/dev.installed ## Format, lint, import contracts, types, migrations, generated docs, secrets
 	$(BIN)/ruff format --check

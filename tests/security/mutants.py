@@ -98,6 +98,7 @@ class _Site:
 
 
 def _of_functions(module: ModuleType) -> Iterator[Mutant]:
+    _living_functions()  # looked up before anything forks
     source = inspect.getsource(module)
     original = _codes(compile(source, str(module.__file__), "exec"))
     for number, site in enumerate(_sites(ast.parse(source), module)):
@@ -143,10 +144,10 @@ def _give(module: ModuleType, new: Mapping[tuple[str, int], CodeType]) -> None:
 
 @cache
 def _living_functions() -> dict[str, list[FunctionType]]:
-    """By file; looked up once, before any mutant is at work."""
+    """By file."""
     found: dict[str, list[FunctionType]] = {}
     for thing in gc.get_objects():
-        if isinstance(thing, FunctionType):
+        if type(thing) is FunctionType:  # a proxy would look itself up for isinstance()
             found.setdefault(thing.__code__.co_filename, []).append(thing)
     return found
 

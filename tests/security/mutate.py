@@ -8,7 +8,6 @@ row noticed it, then the survivors; ends non-zero when there is one.
 
 import argparse
 import importlib
-import json
 import logging
 import os
 import random
@@ -18,6 +17,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +35,8 @@ __all__ = ["DEPLOYMENTS", "main"]
 
 DEPLOYMENTS: Final = ("monolith", "node-afr")
 _CHILD_SECONDS: Final = 300
+# HEAD is like GET, and PUT like PATCH.
+_METHODS: Final = ("GET", "POST", "PATCH", "DELETE")
 _Function = tuple[str, str, int]  # file, qualified name, first line
 
 
@@ -138,7 +140,8 @@ def _plan(
 
     by_row: dict[str, list[Case]] = {}
     for case in cases(scene, endpoints(), rows):
-        if not case.undeclared and case.row.method != "HEAD":
+        plain = case.endpoint.methods is None  # takes whatever is no POST for a GET
+        if not case.undeclared and case.row.method in (_METHODS[:2] if plain else _METHODS):
             by_row.setdefault(str(case.row), []).append(case)
     through = {row: _functions_of(scene, its) for row, its in by_row.items()}
     planned = []
@@ -172,7 +175,7 @@ def _functions_of(scene: "Scene", its: "list[Case]") -> set[_Function]:
 
     def note(frame: FrameType, event: str, argument: object) -> None:
         code = frame.f_code
-        if event == "call" and code not in codes:
+        if code not in codes:
             codes.add(code)
             name = code.co_qualname.split(".<locals>.<")[0]
             seen.add((code.co_filename, name, code.co_firstlineno))
@@ -181,11 +184,11 @@ def _functions_of(scene: "Scene", its: "list[Case]") -> set[_Function]:
     # One who is let in and one who is not, in each way to say who one is.
     typical = {(case.row.expected(case.actor).status < 300, _manner(case)): case for case in its}
     for case in typical.values():
-        sys.setprofile(note)
+        sys.settrace(note)
         try:
             calls.make(case)
         finally:
-            sys.setprofile(None)
+            sys.settrace(None)
     return seen
 
 
@@ -217,24 +220,29 @@ def _forked(scene: "Scene", mutant: "Mutant", its: "list[Case]") -> "dict[int, t
     if pid:
         os.close(write_end)
         return {pid: (mutant, read_end)}
+    status = 1
     try:
         signal.alarm(_CHILD_SECONDS)  # a mutant that hangs has changed something, too
         mutant.apply()
-        finding = next(walk(scene, its), None)
-        os.write(write_end, json.dumps(str(finding or "")).encode()[:4000])
+        finding = next(walk(scene, its), "")
+        os.write(write_end, str(finding).encode()[:4000])
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+        raise
     finally:
-        os._exit(0)
+        os._exit(status)
 
 
 def _collected(waiting: "dict[int, tuple[Mutant, int]]") -> Verdict:
     pid, status = os.waitpid(-1, 0)
     mutant, read_end = waiting.pop(pid)
     with os.fdopen(read_end, "rb") as pipe:
-        text = pipe.read().decode(errors="replace")
+        noticed = pipe.read().decode(errors="replace")
     if os.WIFSIGNALED(status):
         noticed = f"it ended by signal {os.WTERMSIG(status)}"
-    else:
-        noticed = text.strip('"') if text else "it could not be walked"
+    elif os.WEXITSTATUS(status):
+        raise RuntimeError(f"The walk over a mutant broke down: {mutant}")
     return Verdict(mutant=str(mutant), noticed=noticed, reached=True)
 
 

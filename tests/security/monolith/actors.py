@@ -107,7 +107,4 @@ CALLERS: Final = names(
     "anonymous", "deactivated", PEOPLE, frozenset(OWNERS_SCRIPTS), SCRIPT_OF_ADMIN
 )
 EVERYBODY: Final = names(CALLERS, BAD_TOKENS)
-SAMPLE: Final = names(
-    *("anonymous", "deactivated", "owner", "viewer", "admin", "superuser", "staff"),
-    *(CLERKS, "script with all scopes", "garbage token"),
-)
+SAMPLE: Final = names("anonymous", "owner", "superuser", "script with all scopes", "garbage token")
