@@ -88,7 +88,7 @@ def known_refusal(operation: str, answer: Mapping[str, Any]) -> bool:
     messages = [text for texts in answer["details"].values() for text in texts]
     known = REFUSALS.get(operation, ())
     return all(
-        any(re.match(sentence, message) for sentence in known)
+        any(re.match(sentence, message, re.DOTALL) for sentence in known)
         for message in messages or [answer["message"]]
     )
 
