@@ -28,7 +28,7 @@ CLAIMS = Claims(
     token_id="0123456789abcdef" * 2,
     digest="ab" * 32,
     issued_at=NOW,
-    expires_at=NOW + timedelta(minutes=15),
+    expires_at=NOW + timedelta(days=1),  # after the end of any test run
 )
 TOKEN = sign(CLAIMS, pair=PAIR)
 
