@@ -182,7 +182,9 @@ def _sites_at(node: ast.AST, function: ast.FunctionDef, module: ModuleType) -> I
             _name(refusal)
         ):
             yield _never(node)
-        case ast.If(body=[ast.Return(value=ast.Constant(value=False))]):
+        case ast.If(body=[ast.Return(value=ast.Constant(value=False))]) if _DECIDES.fullmatch(
+            function.name
+        ):
             yield _never(node)
         case ast.Expr(value=ast.Call(func=asked)) if _ASKED.fullmatch(_name(asked)):
             yield _not_called(node)

@@ -74,7 +74,7 @@ def main(arguments: Iterable[str]) -> int:
     finally:
         if servers:
             servers.stop()
-    return max(statuses)
+    return 1 if any(statuses) else 0  # a signal's number is negative
 
 
 def _run(deployment: str, options: list[str], environment: Mapping[str, str]) -> int:
@@ -117,13 +117,16 @@ def _mutate(deployment: str, *, part: int, seed: str, only: str) -> int:
                 mutants = random.Random(seed).sample(mutants, -(-len(mutants) // part))
             planned = _plan(scene, package.ROWS, mutants)
             connection.close()
-            verdicts = list(_verdicts(scene, planned))
+            verdicts = []
+            for verdict in _verdicts(scene, planned):
+                verdicts.append(verdict)
+                _show(verdict, exempt=package.NOT_WALKED)
     finally:
         connection.close()
         connection.creation.destroy_test_db(
             deployments.by_name(deployment).database or "", verbosity=0
         )
-    return _told(deployment, verdicts, exempt=package.NOT_WALKED, part=part, seed=seed)
+    return _sum_up(deployment, verdicts, exempt=package.NOT_WALKED, part=part, seed=seed)
 
 
 def _modules(pattern: str) -> list[Any]:
@@ -246,7 +249,19 @@ def _collected(waiting: "dict[int, tuple[Mutant, int]]") -> Verdict:
     return Verdict(mutant=str(mutant), noticed=noticed, reached=True)
 
 
-def _told(
+def _reason(verdict: Verdict, exempt: Mapping[str, str]) -> str:
+    """Why no row has to notice this one; '' when one has."""
+    return next((why for what, why in exempt.items() if what in verdict.mutant), "")
+
+
+def _show(verdict: Verdict, *, exempt: Mapping[str, str]) -> None:
+    where = "a row runs through it" if verdict.reached else "no row runs through it"
+    outcome = verdict.noticed or _reason(verdict, exempt) or f"SURVIVES; {where}"
+    sys.stdout.write(f"{verdict.mutant}\n    {outcome}\n")
+    sys.stdout.flush()
+
+
+def _sum_up(
     deployment: str,
     verdicts: list[Verdict],
     *,
@@ -254,23 +269,15 @@ def _told(
     part: int,
     seed: str,
 ) -> int:
-    """Print the table and the sum; return the exit status."""
-
-    def reason(verdict: Verdict) -> str:
-        return next((why for what, why in exempt.items() if what in verdict.mutant), "")
-
-    survivors = [v for v in verdicts if not v.noticed and not reason(v)]
-    for verdict in sorted(verdicts, key=lambda verdict: verdict.mutant):
-        outcome = verdict.noticed or reason(verdict) or "SURVIVES"
-        sys.stdout.write(f"{verdict.mutant}\n    {outcome}\n")
+    """Print the survivors and the sum; return the exit status."""
+    unnoticed = [verdict for verdict in verdicts if not verdict.noticed]
+    survivors = [verdict for verdict in unnoticed if not _reason(verdict, exempt)]
     for verdict in survivors:
-        where = "the walk runs through it" if verdict.reached else "no row runs through it"
-        sys.stdout.write(f"survivor ({where}): {verdict.mutant}\n")
+        sys.stdout.write(f"survivor: {verdict.mutant}\n")
     chosen = f", one in {part} with seed {seed}" if part > 1 else ""
-    noticed = sum(bool(verdict.noticed) for verdict in verdicts)
     sys.stdout.write(
-        f"{deployment}: {len(verdicts)} mutants{chosen}, {noticed} noticed, "
-        f"{len(verdicts) - noticed - len(survivors)} exempt, {len(survivors)} survivors\n"
+        f"{deployment}: {len(verdicts)} mutants{chosen}, {len(verdicts) - len(unnoticed)} noticed, "
+        f"{len(unnoticed) - len(survivors)} exempt, {len(survivors)} survivors\n"
     )
     sys.stdout.flush()
     return 1 if survivors or not verdicts else 0

@@ -72,6 +72,12 @@ _TOKENS: Final = [
 ]
 
 _CREDENTIALS: Final = [
+    *endpoint(
+        "api/auth/change-password/",
+        POST={PEOPLE: 400},
+        body=json_body(current_password=PASSWORD, new_password="x"),
+        title="a weak one",
+    ),
     *endpoint("api/auth/change-password/", POST={PEOPLE: 400}, title="nothing sent"),
     *endpoint(
         "api/auth/change-password/",
@@ -125,6 +131,12 @@ _USERS: Final = [
     *endpoint("api/users/", POST={ADMINS: 201}, body=json_body(**_NEW_USER)),
     *endpoint(
         "api/users/",
+        POST={ADMINS: 400},
+        body=json_body(**{**_NEW_USER, "password": "x", "password_confirm": "x"}),
+        title="with a weak password",
+    ),
+    *endpoint(
+        "api/users/",
         POST={_SUPERUSER: 201, _OF_SUPERUSERS: 403},
         body=json_body(**_NEW_USER, is_superuser=True),
         title="a superuser",
@@ -161,6 +173,12 @@ _USERS: Final = [
         "api/users/<int:user_id>/reset_password/",
         POST={ADMINS: 200},
         body=json_body(new_password=_NEW_PASSWORD),
+    ),
+    *endpoint(
+        "api/users/<int:user_id>/reset_password/",
+        POST={ADMINS: 400},
+        body=json_body(new_password="x"),
+        title="a weak one",
     ),
     *endpoint(
         "api/users/<int:user_id>/reset_password/",
