@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.node.michigan import download_views, job_views, views
+from apps.node.michigan import download_views, job_views, panel_views, views
 
 urlpatterns = [
     path("login", views.LoginView.as_view()),
@@ -18,6 +18,11 @@ urlpatterns = [
     path("api/v2/jobs/<str:job_id>/status", job_views.JobView.as_view()),
     path("api/v2/jobs/<str:job_id>/cancel", job_views.CancelView.as_view()),
     path("api/v2/jobs/<str:job_id>/restart", job_views.RestartView.as_view()),
+    path("api/v2/panels/<str:key>/sites", panel_views.SiteListsView.as_view()),
+    path(
+        "api/v2/panels/<str:key>/sites/<str:chromosome>.vcf.gz",
+        panel_views.SiteListView.as_view(),
+    ),
     path("share/<str:username>/<str:file_hash>/<path:name>", download_views.ShareView.as_view()),
     path(
         "downloads/<str:job_id>/<str:file_hash>/<path:name>",

@@ -68,6 +68,8 @@ def build_scene() -> Scene:
         values={
             "username": "owner",
             "app": "imputationserver2",
+            "key": "apps@kit-afr@1.0.0",
+            "chromosome": "20",
             "job_id": finished.pk,
             "doomed": doomed.pk,
             "waiting": waiting.pk,

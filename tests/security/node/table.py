@@ -85,6 +85,12 @@ ROWS: Final = (
         grants={_MAY_SEE: 400},
         title="a finished job is not restarted",
     ),
+    Row(route="api/v2/panels/<str:key>/sites", method="GET", grants={IN_FORCE: 200}),
+    Row(
+        route="api/v2/panels/<str:key>/sites/<str:chromosome>.vcf.gz",
+        method="GET",
+        grants={IN_FORCE: 200},
+    ),
     _open("share/<str:username>/<str:file_hash>/<path:name>"),
     Row(
         route="share/<str:username>/<str:file_hash>/<path:name>",
