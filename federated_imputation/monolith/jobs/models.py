@@ -11,6 +11,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from apps.shared.leases import Leased
+
 __all__ = ["ImputationJob", "JobStatusUpdate", "JobWork"]
 
 
@@ -74,12 +76,10 @@ class JobStatusUpdate(models.Model):
         return f"{self.job_id}: {self.status} at {self.timestamp}"
 
 
-class JobWork(models.Model):
+class JobWork(Leased):
     """Where the work on a job stands: what `jobs.worker` needs to go on after any crash.
 
-    The row is due at `next_poll_at`. A worker holds it until `lease_until`; each holder has a
-    higher `fence`, and nothing is written under an older one. `dispatched_until` keeps the tick
-    from announcing it twice. The other columns are those of `jobs.decisions.Work`.
+    The row is due at `next_poll_at`. The other columns are those of `jobs.decisions.Work`.
     """
 
     class Phase(models.TextChoices):
@@ -95,9 +95,6 @@ class JobWork(models.Model):
     phase = models.CharField(max_length=20, choices=Phase, default=Phase.SUBMIT)
     attempt = models.PositiveIntegerField(default=1)
     next_poll_at = models.DateTimeField(null=True, blank=True)
-    dispatched_until = models.DateTimeField(null=True, blank=True)
-    lease_until = models.DateTimeField(null=True, blank=True)
-    fence = models.BigIntegerField(default=0)
     failure = models.TextField(blank=True, default="")
     failures = models.PositiveIntegerField(default=0)
     failing_since = models.DateTimeField(null=True, blank=True)

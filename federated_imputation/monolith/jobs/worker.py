@@ -95,7 +95,7 @@ class _Step:
         self._connect = connect
         self._jitter = jitter
         row = JobWork.objects.select_related("job__service", "job__reference_panel").get(
-            job_id=claimed.job_id
+            job_id=claimed.pk
         )
         self._job = row.job
         self._work: Work = work_of(row)
@@ -252,7 +252,7 @@ class _Step:
         """
         now = self._clock()
         with transaction.atomic():
-            row = lock(self._claim.job_id, fence=self._claim.fence)
+            row = lock(self._claim.pk, fence=self._claim.fence)
             if row is None:
                 raise LeaseLost
             if also is not None:
