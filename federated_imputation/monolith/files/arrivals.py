@@ -1,6 +1,7 @@
 """Request bodies on their way in: how large they may be, and where they lie meanwhile."""
 
 import logging
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import ParamSpec, TypeVar
@@ -13,14 +14,15 @@ from django.http import parse_cookie
 from django.utils import timezone
 
 from apps.contracts.tokens import CREDENTIALS_HEADER, bearer_token
-from apps.shared.asgi import BodyAllowance, Scope, keep_bodies_in
+from apps.shared.api.passing import NO_ROOM
+from apps.shared.asgi import BodyAllowance, Refusal, Scope, announced_length, keep_bodies_in
 from apps.shared.identity.session_store import SessionStore
 from apps.shared.identity.tokens import BadToken
 from federated_imputation.monolith.accounts.queries.tokens import find_bearer
 from federated_imputation.monolith.files import storage
 from federated_imputation.monolith.registry.queries import largest_upload_mb
 
-__all__ = ["lifespan", "rule"]
+__all__ = ["lifespan", "no_room", "rule"]
 
 logger = logging.getLogger(__name__)
 _Given = ParamSpec("_Given")
@@ -30,6 +32,9 @@ _SMALL_MB = 1
 _OTHER_FIELDS_MB = 1
 _UPLOAD = ("POST", "/api/jobs/")
 _DAY_SECONDS = 24 * 3600.0
+# A body lies on the disk as it came, and as the file that is made of it.
+_COPIES = 2
+no_room = Refusal(status=507, answer={"detail": NO_ROOM.sentence})
 
 
 async def rule(scope: Scope) -> BodyAllowance:
@@ -38,12 +43,17 @@ async def rule(scope: Scope) -> BodyAllowance:
     It may be as large as the service that accepts the most. That of the chosen service is checked
     with the other fields; this limit holds before a byte is stored, when nobody knows yet which
     service it is or whether the user may do it. While the database does not answer, nobody is let
-    in, and what is not small is answered with 503.
+    in, and what is not small is answered with 503. An upload that the disk has no room for is
+    answered with 507 before its first byte.
     """
     limit_mb = _SMALL_MB
     try:
         if (scope["method"], scope["path"]) == _UPLOAD and await _is_let_in(scope):
             limit_mb = max(_SMALL_MB, await _largest_upload_mb() + _OTHER_FIELDS_MB)
+            free = shutil.disk_usage(storage.absolute("")).free
+            if min(announced_length(scope), limit_mb * _MEGABYTE) * _COPIES > free:
+                logger.error("The disk has %d MB left: an upload is refused.", free // _MEGABYTE)
+                return BodyAllowance(limit=0, status=no_room.status, answer=no_room.answer)
     except DatabaseError:
         logger.warning("The database does not answer: nobody may send a large body.")
         answer = {"detail": "Uploads are not possible now. Try again later."}

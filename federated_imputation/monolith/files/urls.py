@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from federated_imputation.monolith.files.api import (
+from federated_imputation.monolith.files.api.results import (
     DownloadView,
     ResultFileListView,
     ResultFileView,

@@ -1,4 +1,4 @@
-"""Writes of the files domain: result files that arrived, are read or go, and the sweep."""
+"""Writes about result files: those that arrived, are read or go, and the sweep."""
 
 import logging
 from collections.abc import Callable

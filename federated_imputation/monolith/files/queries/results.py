@@ -1,4 +1,4 @@
-"""Reads of the files domain."""
+"""Reads of result files."""
 
 from pathlib import Path
 from uuid import UUID
