@@ -2,7 +2,8 @@
 
 A deployment whose settings name `ASGI_LIFESPAN` (a dotted path to an asynchronous context manager)
 has it entered before it serves and left after it has served; one that names `ASGI_BODY_RULE` has
-request bodies held to that rule before Django sees them.
+request bodies held to that rule before Django sees them; and `ASGI_NO_ROOM` names the refusal of
+one that the disk cannot take.
 """
 
 from typing import cast
@@ -16,6 +17,7 @@ from apps.shared.asgi import (
     with_head_limits,
     with_lifespan,
 )
+from apps.shared.room import with_room
 from federated_imputation import deployments
 
 
@@ -25,6 +27,8 @@ def _build() -> Application:
 
     from django.conf import settings
 
+    if hasattr(settings, "ASGI_NO_ROOM"):
+        application = with_room(application, import_string(settings.ASGI_NO_ROOM))
     if hasattr(settings, "ASGI_BODY_RULE"):
         application = with_body_rule(application, import_string(settings.ASGI_BODY_RULE))
     application = with_head_limits(application)

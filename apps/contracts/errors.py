@@ -35,6 +35,7 @@ CODE_OF_STATUS: Final[Mapping[int, str]] = MappingProxyType(
         502: "bad_gateway",
         503: "unavailable",
         504: "timeout",
+        507: "storage_full",
     }
 )
 CODES: Final = frozenset({*CODE_OF_STATUS.values(), "invalid_token"})

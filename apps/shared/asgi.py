@@ -21,9 +21,14 @@ __all__ = [
     "BodyAllowance",
     "BodyRule",
     "Lifespan",
+    "Message",
+    "Receive",
     "Refusal",
     "Scope",
+    "Send",
+    "announced_length",
     "keep_bodies_in",
+    "refuse",
     "with_body_rule",
     "with_head_limits",
     "with_lifespan",
@@ -105,7 +110,7 @@ def with_head_limits(application: Application) -> Application:
         if refusal is None:
             await application(scope, receive, send)
         else:
-            await _refuse(application, {**scope, "query_string": b""}, refusal, receive, send)
+            await refuse(application, {**scope, "query_string": b""}, refusal, receive, send)
 
     return handle
 
@@ -123,8 +128,8 @@ def with_body_rule(application: Application, rule: BodyRule) -> Application:
             return
         allowance = await rule(scope)
         refusal = Refusal(status=allowance.status, answer=allowance.answer)
-        if _announced_length(scope) > allowance.limit:
-            await _refuse(application, scope, refusal, receive, send)
+        if announced_length(scope) > allowance.limit:
+            await refuse(application, scope, refusal, receive, send)
             return
         received = 0
 
@@ -139,7 +144,7 @@ def with_body_rule(application: Application, rule: BodyRule) -> Application:
 
         await application(scope, receive_counted, send)
         if received > allowance.limit:
-            await _refuse(application, scope, refusal, receive, send)
+            await refuse(application, scope, refusal, receive, send)
 
     return handle
 
@@ -162,7 +167,8 @@ def keep_bodies_in(folder: Path, *, forget_after: float = 0.0) -> None:
     tempfile.tempdir = str(folder)
 
 
-def _announced_length(scope: Scope) -> int:
+def announced_length(scope: Scope) -> int:
+    """The `Content-Length` of a request; 0 when there is none."""
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit():
             return int(value)
@@ -180,7 +186,7 @@ def _head_refusal(scope: Scope) -> Refusal | None:
     return None
 
 
-async def _refuse(
+async def refuse(
     application: Application, scope: Scope, refusal: Refusal, receive: Receive, send: Send
 ) -> None:
     """Let `application` answer with the refusal, without a body to read, then drain the real one.

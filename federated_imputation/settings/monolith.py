@@ -66,6 +66,7 @@ SESSION_ENGINE = "apps.shared.identity.session_store"
 MEDIA_ROOT = DATA_ROOT
 ASGI_LIFESPAN = "federated_imputation.monolith.files.arrivals.lifespan"
 ASGI_BODY_RULE = "federated_imputation.monolith.files.arrivals.rule"
+ASGI_NO_ROOM = "federated_imputation.monolith.files.arrivals.no_room"
 
 # After five failures of an account from an address, it is locked for that address.
 AXES_ENABLED = RATE_LIMITS

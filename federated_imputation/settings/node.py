@@ -24,6 +24,7 @@ SPECTACULAR_SETTINGS: dict[str, object] = {"ENABLE_DJANGO_DEPLOY_CHECK": False}
 
 ASGI_LIFESPAN = "apps.node.lifespan.lifespan"
 ASGI_BODY_RULE = "apps.node.michigan.bodies.rule"
+ASGI_NO_ROOM = "apps.node.michigan.bodies.no_room"
 
 # Uploads arrive on the disk of the workspaces, so that moving one into its job is a rename.
 FILE_UPLOAD_TEMP_DIR = f"{DATA_ROOT}/uploads" if ENVIRONMENT != "check" else None

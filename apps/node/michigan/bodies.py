@@ -4,12 +4,15 @@ from django.conf import settings
 from django.utils import timezone
 
 from apps.node.tokens import TokenRejected, read_token
-from apps.shared.asgi import BodyAllowance, Scope
+from apps.shared.api.passing import NO_ROOM
+from apps.shared.asgi import BodyAllowance, Refusal, Scope
 
-__all__ = ["rule"]
+__all__ = ["no_room", "rule"]
 
 _SMALL = 1024 * 1024
 _SUBMIT = "/api/v2/jobs/submit/"
+# 503, since clients of the API know that as "not accepted, later".
+no_room = Refusal(status=503, answer={"message": NO_ROOM.sentence, "success": False})
 
 
 async def rule(scope: Scope) -> BodyAllowance:

@@ -1,6 +1,7 @@
 """Every error as `{"message": …, "success": false}`, with the status that clients go by."""
 
 import logging
+import sys
 from typing import Any
 
 from django.core.exceptions import SuspiciousOperation
@@ -10,6 +11,7 @@ from rest_framework.response import Response
 
 from apps.node.pipeline.panels import PanelError
 from apps.node.refusals import Refusal
+from apps.shared.api.passing import passing
 from apps.shared.limits.passwords import TooManyAttempts
 
 __all__ = ["answer_error", "bad_request", "crashed", "not_found"]
@@ -39,6 +41,12 @@ def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, PanelError):
         logger.error("A reference panel cannot be read: %s", error)
         return _answer(500, "A reference panel of this server cannot be read.")
+    if found := passing(error):
+        logger.error("%s", found.title, exc_info=error)
+        # 503 also without room: clients of the API know it as "not accepted, later".
+        answer = _answer(503, found.sentence)
+        answer.headers["Retry-After"] = str(found.retry_after)
+        return answer
     return None
 
 
@@ -51,6 +59,14 @@ def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
 
 
 def crashed(request: HttpRequest) -> JsonResponse:
+    """500, or 503 for what passes; Django calls this while it handles the exception."""
+    if found := passing(sys.exception()):
+        logger.error("%s", found.title)
+        return JsonResponse(
+            {"message": found.sentence, "success": False},
+            status=503,
+            headers={"Retry-After": str(found.retry_after)},
+        )
     return JsonResponse({"message": "Internal Server Error", "success": False}, status=500)
 
 

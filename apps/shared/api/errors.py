@@ -1,11 +1,11 @@
-"""Error answers: JSON below `/api/`, all in one shape; Django's own pages elsewhere."""
+"""Error answers: JSON below `/api/`, all in one shape; short pages elsewhere."""
 
 import json
 import logging
+import sys
 from collections.abc import Callable
 from typing import Any
 
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.views import defaults
@@ -14,6 +14,7 @@ from rest_framework.utils.encoders import JSONEncoder
 
 from apps.contracts.errors import complete_error
 from apps.contracts.tokens import CHALLENGE_HEADER, SCHEME
+from apps.shared.api.passing import Passing, passing
 from apps.shared.observability.middleware import request_id
 
 __all__ = ["ErrorShapeMiddleware", "bad_request", "not_found", "server_error"]
@@ -27,7 +28,8 @@ class ErrorShapeMiddleware:
 
     It stands just inside the middleware that knows the request id, so that it sees the errors of
     all others. Whatever a view renders, an error of it is JSON; an error page becomes the shape
-    alone. While the database does not answer, the answer is 503: the request may be repeated.
+    alone. While the database does not answer, the answer is 503, and while the disk is full, 507;
+    both also for pages, and the request may be repeated.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -56,12 +58,8 @@ class ErrorShapeMiddleware:
     def process_exception(
         self, request: HttpRequest, exception: Exception
     ) -> HttpResponseBase | None:
-        # A lost connection, a shutdown, a deadlock; a wrong statement is none of them.
-        is_passing = isinstance(exception, InterfaceError | OperationalError)
-        if not is_passing or not request.path.startswith(_BELOW):
-            return None
-        logger.error("The database does not answer", exc_info=exception)
-        return JsonResponse({"detail": "Not possible now. Try again later."}, status=503)
+        found = passing(exception)
+        return None if found is None else _answer_passing(request, found, exception)
 
 
 def _body(response: HttpResponse) -> Any:
@@ -94,7 +92,25 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
-    """500 for an exception that nothing expected; says nothing about it."""
+    """500 for an exception that nothing expected; says nothing about it.
+
+    Django calls this while it handles the exception, whichever middleware raised it.
+    """
+    exception = sys.exception()
+    found = passing(exception)
+    if found is not None and exception is not None:
+        return _answer_passing(request, found, exception)
     if request.path.startswith(_BELOW):
         return JsonResponse({"detail": "Internal server error."}, status=500)
     return defaults.server_error(request)
+
+
+def _answer_passing(
+    request: HttpRequest, found: Passing, exception: BaseException
+) -> HttpResponseBase:
+    logger.error("%s", found.title, exc_info=exception)
+    headers = {"Retry-After": str(found.retry_after)}
+    if request.path.startswith(_BELOW):
+        return JsonResponse({"detail": found.sentence}, status=found.status, headers=headers)
+    page = defaults.ERROR_PAGE_TEMPLATE % {"title": found.title, "details": found.sentence}
+    return HttpResponse(page, status=found.status, headers=headers)

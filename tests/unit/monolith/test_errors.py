@@ -1,10 +1,11 @@
 """Every error answer below `/api/` has one shape and tells nothing about the inside."""
 
+import errno
 import logging
 
 import pytest
 from django.core.exceptions import SuspiciousOperation
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, OperationalError, connection
 from django.http import HttpRequest
 from django.urls import path
 from drf_spectacular.generators import SchemaGenerator
@@ -34,8 +35,15 @@ def suspect(request: HttpRequest):
     raise SuspiciousOperation(SECRET)
 
 
+def fill_disk(request: HttpRequest):
+    raise OSError(errno.ENOSPC, "No space left on device", SECRET)
+
+
 urlpatterns = [
     path("api/crash/", crash),
+    path("api/full-disk/", fill_disk),
+    path("page/full-disk/", fill_disk),
+    path("page/lost-database/", lose_database),
     path("api/crash-in-database/", crash_in_database),
     path("api/lost-database/", lose_database),
     path("api/suspect/", suspect),
@@ -43,6 +51,14 @@ urlpatterns = [
 handler400 = "apps.shared.api.errors.bad_request"
 handler404 = "apps.shared.api.errors.not_found"
 handler500 = "apps.shared.api.errors.server_error"
+
+
+class LostMiddleware:
+    def __init__(self, get_response):
+        pass
+
+    def __call__(self, request):
+        raise OperationalError(SECRET)
 
 
 class BrokenMiddleware:
@@ -121,6 +137,39 @@ def test_without_its_database_the_api_asks_for_patience(client, caplog):
     assert "The database does not answer" in caplog.messages
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.urls(__name__)
+def test_without_its_database_a_page_asks_for_patience_too(client):
+    try:
+        answer = client.get("/page/lost-database/")
+    finally:
+        connection.close()
+    assert answer.status_code == 503
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert "the database does not answer. Try again later." in answer.content.decode()
+    assert SECRET not in answer.content.decode()
+
+
+@pytest.mark.parametrize("path", ["/api/services/", "/admin/"])
+def test_a_middleware_that_loses_the_database_asks_for_patience(lenient, settings, path):
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, LOST]
+    answer = lenient.get(path)
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "10"
+    assert SECRET not in answer.content.decode()
+
+
+@pytest.mark.urls(__name__)
+def test_a_full_disk_is_told(client):
+    answer = client.get("/api/full-disk/")
+    assert_shaped(answer, 507, "storage_full")
+    page = client.get("/page/full-disk/")
+    assert page.status_code == 507
+    for told in (answer, page):
+        assert "The disk of this server is full: nothing was stored." in told.content.decode()
+        assert SECRET not in told.content.decode()
+
+
 @pytest.mark.parametrize("place", [0, -1])
 def test_an_exception_in_a_middleware_tells_the_client_nothing(lenient, settings, place):
     settings.MIDDLEWARE = list(settings.MIDDLEWARE)
@@ -131,6 +180,7 @@ def test_an_exception_in_a_middleware_tells_the_client_nothing(lenient, settings
     assert SECRET not in answer.content.decode()
 
 
+LOST = f"{__name__}.{LostMiddleware.__name__}"
 BROKEN = f"{__name__}.{BrokenMiddleware.__name__}"
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import tempfile
 import time
 
@@ -12,7 +13,7 @@ from django.db import connection
 from django.utils import timezone
 
 from apps.shared.asgi import keep_bodies_in
-from federated_imputation.monolith.files.arrivals import lifespan, rule
+from federated_imputation.monolith.files.arrivals import lifespan, no_room, rule
 from tests.factories import make_service, make_user
 from tests.unit.monolith.accounts.login import log_in, post
 
@@ -120,6 +121,17 @@ def test_anything_else_must_be_small_and_is_told_the_limit(session, path, cookie
 def test_a_session_that_has_ended_is_none(session):
     Session.objects.update(expire_date=timezone.now())
     assert _allowance("/api/jobs/", f"sessionid={session}").limit == MEGABYTE
+
+
+def test_an_upload_that_the_disk_cannot_take_is_refused_before_its_first_byte(session, settings):
+    make_service(max_file_size_mb=10**9)
+    scope = _scope("/api/jobs/", f"sessionid={session}")
+    free = shutil.disk_usage(settings.DATA_ROOT).free
+    assert isinstance(scope["headers"], list)
+    scope["headers"].append((b"content-length", str(free).encode()))
+    allowance = async_to_sync(rule)(scope)
+    assert (allowance.limit, allowance.status) == (0, 507)
+    assert allowance.answer == no_room.answer
 
 
 def test_bodies_lie_beside_the_uploads_and_only_old_ones_are_forgotten(settings, tmp_path):
