@@ -1,0 +1,341 @@
+"""What the check of a file says: findings, facts, and what each panel's service would do.
+
+All of it goes through JSON, since the check runs in a process of its own.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+__all__ = [
+    "MAX_EXAMPLES",
+    "Accepted",
+    "ChromosomeFacts",
+    "ChunkReport",
+    "Example",
+    "Facts",
+    "FileFormat",
+    "Finding",
+    "MalformedReport",
+    "PanelReport",
+    "QualityFacts",
+    "Report",
+    "SampleFacts",
+    "Severity",
+]
+
+MAX_EXAMPLES = 20
+
+
+class MalformedReport(ValueError):
+    """The JSON is not that of a report; the text says what is missing or wrong."""
+
+
+class Severity(StrEnum):
+    """`error`: a service refuses the file; `warning`: it leaves something out; `info`: a fact."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+class FileFormat(StrEnum):
+    """What the content of a file is, whatever its name says."""
+
+    VCF = "vcf"
+    BCF = "bcf"
+    PLINK = "plink"
+    PLINK2 = "plink2"
+    BGEN = "bgen"
+    ZIP = "zip"
+    UNKNOWN = "unknown"
+
+
+class Accepted(StrEnum):
+    """Whether a service would impute the file; `unknown` when its sites are not known."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """One place where a rule is broken.
+
+    Attributes:
+        line: Number of the line in the file's text, from 1, if the trouble has one.
+        text: What stands there, shortened; holds no genotypes.
+    """
+
+    line: int | None
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """A rule that the file breaks, once however often it does.
+
+    Attributes:
+        rule: Its id, as in the table of rules.
+        message: What is wrong, as a sentence.
+        file: The name that the file is shown by.
+        line: Where it is broken first; None for trouble of the whole file.
+        count: How often.
+        examples: The first ones, `MAX_EXAMPLES` at most.
+        remedy: What to do, as a sentence.
+        repair: Id of the repair that mends it: sort, bgzip, split, rename, swap or convert.
+        panel: Key of the panel that the rule is of; None for rules of the file alone.
+    """
+
+    rule: str
+    severity: Severity
+    message: str
+    file: str
+    line: int | None
+    count: int
+    examples: tuple[Example, ...] = ()
+    remedy: str
+    repair: str | None = None
+    panel: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChromosomeFacts:
+    """One chromosome of the file.
+
+    Attributes:
+        name: Without `chr`, 23 as X; None when it is no chromosome that can be imputed.
+        spelled: As the file spells it.
+        first, last: Lowest and highest position.
+    """
+
+    name: str | None
+    spelled: str
+    records: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleFacts:
+    """A sample that stands out; `sample` is its number in the header, from 1."""
+
+    sample: int
+    name: str
+    value: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class QualityFacts:
+    """What the genotypes are like (stage 3); sites are those of one REF and one ALT allele.
+
+    Attributes:
+        genotypes: Genotypes read.
+        call_rate: Share of them that are not missing; None without any.
+        sites_low_call_rate: Sites with more than 10 % missing.
+        transitions, transversions: SNPs by kind.
+        ti_tv: Their ratio; None without transversions.
+        heterozygosity: Mean over the samples of heterozygous among called diploid genotypes.
+        allele_frequencies: Sites by frequency of ALT, in 20 bins from 0 to 1.
+        sample_call_rates: Samples by call rate, in 20 bins from 0 to 1.
+        samples_low_call_rate: Those below 90 %, the lowest first, 20 at most.
+        samples_heterozygosity: Those far from the others, the farthest first, 20 at most.
+    """
+
+    genotypes: int
+    call_rate: float | None
+    sites_low_call_rate: int
+    transitions: int
+    transversions: int
+    ti_tv: float | None
+    heterozygosity: float | None
+    allele_frequencies: tuple[int, ...]
+    sample_call_rates: tuple[int, ...]
+    samples_low_call_rate: tuple[SampleFacts, ...] = ()
+    samples_heterozygosity: tuple[SampleFacts, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What the file is.
+
+    Attributes:
+        compression: `bgzf`, `gzip`, `zip` or `none`.
+        size: Bytes of the file.
+        complete: Whether it was read to its end.
+        version: Of VCF, `4.2` and so on; '' when it is none.
+        samples: None when the header does not tell.
+        build: `hg19` or `hg38`, from the lengths of the contigs; None when they do not tell.
+        phased: Whether no genotype has a `/`; None before stage 2. Mitochondria count as phased.
+        unphased_records: Records with a `/` among their genotypes.
+        variants: Records by what becomes of them without a panel: `kept`, and the reasons in the
+            order of the service: `multiallelic`, `invalid alleles`, `duplicate`, `filtered`,
+            `indel`, `monomorphic`, and `unreadable` for those that break a rule of the format.
+        quality: None before stage 3, and when the file cannot be read that far.
+    """
+
+    format: FileFormat
+    compression: str
+    size: int
+    complete: bool = False
+    version: str = ""
+    samples: int | None = None
+    records: int = 0
+    chromosomes: tuple[ChromosomeFacts, ...] = ()
+    build: str | None = None
+    phased: bool | None = None
+    unphased_records: int = 0
+    variants: Mapping[str, int] = field(default_factory=dict)
+    quality: QualityFacts | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChunkReport:
+    """A chunk of 20 Mb as the service judges it.
+
+    Attributes:
+        name: As the service names it, `chunk_20_0000000001_0020000000`.
+        sites: Sites that are left after the rules, typed-only ones included.
+        found: Those of them that are in the panel.
+        samples_low_call_rate: Samples called at less than the share that the panel asks for.
+        fault: Why it is left out, in the words of `ChunkFault`; None for a chunk that is kept.
+    """
+
+    name: str
+    sites: int
+    found: int
+    samples_low_call_rate: int
+    fault: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PanelReport:
+    """The file beside a panel.
+
+    Attributes:
+        key: As the caller names the panel.
+        known: Whether its sites are known here; without them all counts are 0.
+        overlap: Share of the compared sites whose position the panel has; None without any.
+        matches: Sites with the panel's alleles, palindromic ones included.
+        palindromic: A/T and C/G sites among those found, whose strand cannot be told.
+        both: Sites that are strand flips and allele switches at once; in neither of these.
+        low_call_rate: Matching sites that are left out since more than 10 % is missing.
+        frequency_correlation: Pearson's r of the ALT frequencies at the matching sites.
+        frequency_outliers: Matching sites whose frequencies differ by more than 0.2.
+        accepted: Whether its service would impute the file.
+        reasons: Why not, or why it cannot be told, as sentences.
+    """
+
+    key: str
+    known: bool
+    build: str | None = None
+    overlap: float | None = None
+    matches: int = 0
+    palindromic: int = 0
+    strand_flips: int = 0
+    allele_switches: int = 0
+    both: int = 0
+    mismatches: int = 0
+    typed_only: int = 0
+    low_call_rate: int = 0
+    frequency_correlation: float | None = None
+    frequency_outliers: int = 0
+    chunks_kept: int = 0
+    chunks_excluded: int = 0
+    chunks: tuple[ChunkReport, ...] = ()
+    accepted: Accepted = Accepted.UNKNOWN
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """The check of one file.
+
+    Attributes:
+        stage: The last stage that was done, 1 to 3.
+    """
+
+    file: str
+    stage: int
+    facts: Facts
+    findings: tuple[Finding, ...] = ()
+    panels: tuple[PanelReport, ...] = ()
+
+    @property
+    def errors(self) -> int:
+        """How many rules are broken so that a service refuses the file."""
+        return sum(finding.severity is Severity.ERROR for finding in self.findings)
+
+    def to_json(self) -> dict[str, Any]:
+        """Only values that `json.dumps` writes; `from_json` reads them back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Any) -> "Report":
+        """Read what `to_json` gave.
+
+        Raises:
+            MalformedReport: it is not that.
+        """
+        try:
+            return cls(
+                file=value["file"],
+                stage=value["stage"],
+                facts=_facts(value["facts"]),
+                findings=tuple(_finding(finding) for finding in value["findings"]),
+                panels=tuple(_panel(panel) for panel in value["panels"]),
+            )
+        except KeyError as error:
+            raise MalformedReport(f"the report has no {error}") from error
+        except (TypeError, ValueError, AttributeError) as error:
+            raise MalformedReport(f"the report is not one: {error}") from error
+
+
+def _finding(value: Mapping[str, Any]) -> Finding:
+    return Finding(
+        **{
+            **value,
+            "severity": Severity(value["severity"]),
+            "examples": tuple(Example(**example) for example in value["examples"]),
+        }
+    )
+
+
+def _facts(value: Mapping[str, Any]) -> Facts:
+    return Facts(
+        **{
+            **value,
+            "format": FileFormat(value["format"]),
+            "chromosomes": tuple(ChromosomeFacts(**item) for item in value["chromosomes"]),
+            "quality": None if value["quality"] is None else _quality(value["quality"]),
+        }
+    )
+
+
+def _quality(value: Mapping[str, Any]) -> QualityFacts:
+    return QualityFacts(
+        **{
+            **value,
+            "allele_frequencies": tuple(value["allele_frequencies"]),
+            "sample_call_rates": tuple(value["sample_call_rates"]),
+            "samples_low_call_rate": _samples(value["samples_low_call_rate"]),
+            "samples_heterozygosity": _samples(value["samples_heterozygosity"]),
+        }
+    )
+
+
+def _samples(values: Sequence[Mapping[str, Any]]) -> tuple[SampleFacts, ...]:
+    return tuple(SampleFacts(**value) for value in values)
+
+
+def _panel(value: Mapping[str, Any]) -> PanelReport:
+    return PanelReport(
+        **{
+            **value,
+            "accepted": Accepted(value["accepted"]),
+            "chunks": tuple(ChunkReport(**chunk) for chunk in value["chunks"]),
+            "reasons": tuple(value["reasons"]),
+        }
+    )
