@@ -11,7 +11,8 @@ Without a script it behaves as the API does: accepts submissions, moves a job on
 `states` at each poll of it, offers `files` in its final state, counts downloads.
 
 `server.next("submit", Hang())` scripts the next answer to one kind of call; several calls queue up.
-Kinds: `server app submit list job cancel restart download`, or `any`. What can be scripted:
+Kinds: `server app submit list job cancel restart download sites site`, or `any`. What can be
+scripted:
 
     Reply(503, {"message": "…", "success": False})   any status; JSON, text or bytes;
                               headers, None to leave one out
@@ -148,6 +149,7 @@ class MichiganServer:
         token: The one valid API token.
         states: What a new job goes through, one a poll.
         files: What a finished job offers, by name.
+        sites: By panel key, the site files by chromosome; a panel that is not there has none.
         downloads: How often each file may be fetched.
         maintenance: Whether it refuses submissions with 503.
         job_limit: Unfinished jobs that the user may have.
@@ -163,6 +165,7 @@ class MichiganServer:
         self.token = "test-token.0123456789"
         self.states: tuple[int, ...] = (1, 2, 3, 4)
         self.files: dict[str, bytes] = {}
+        self.sites: dict[str, dict[str, bytes]] = {}
         self.downloads = 10
         self.maintenance = False
         self.job_limit = 1000
@@ -290,6 +293,8 @@ class MichiganServer:
                     return 200, self._list(query)
                 case "download":
                     return self._download(path)
+                case "sites" | "site":
+                    return self._sites(unquote(path))
             job = self.jobs.get(path.split("/")[4])
             if job is None:
                 return _error(404, f"Job {path.split('/')[4]} not found.")
@@ -319,6 +324,19 @@ class MichiganServer:
                 data=newest_first[start : start + _PAGE_SIZE],
             )
         return body
+
+    def _sites(self, path: str) -> tuple[int, Any]:
+        key, _, name = path.removeprefix("/api/v2/panels/").partition("/sites")
+        chromosomes = self.sites.get(key)
+        if chromosomes is None:
+            return _error(404, f"Reference panel '{key}' not found.")
+        if name:
+            return 200, chromosomes[name.removeprefix("/").removesuffix(".vcf.gz")]
+        listed = [
+            {"name": each, "size": len(text), "sha256": hashlib.sha256(text).hexdigest()}
+            for each, text in chromosomes.items()
+        ]
+        return 200, {"panel": key, "build": "hg38", "chromosomes": listed}
 
     def _download(self, path: str) -> tuple[int, Any]:
         _, _, _, key, name = unquote(path).split("/", 4)
@@ -515,6 +533,8 @@ def _kind(path: str) -> str:
         return "submit"
     if path == "/api/v2/jobs":
         return "list"
+    if path.startswith("/api/v2/panels/"):
+        return "sites" if path.endswith("/sites") else "site"
     if path.startswith("/share/results/"):
         return "download"
     if path.startswith("/api/v2/jobs/"):

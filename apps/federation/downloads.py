@@ -1,23 +1,27 @@
-"""Fetches one counted file: one GET, at most three redirects, whole and checked or not at all."""
+"""Fetches files, whole and checked or not at all.
+
+`fetch` is for a result, whose downloads are counted: one GET, at most three redirects, no token.
+`fetch_known` is for a file of which the size and the SHA-256 are known before.
+"""
 
 import hashlib
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Final, NoReturn
 from urllib.parse import urljoin
 
 from apps.federation.archives import Damaged, WrongPassword, check
-from apps.federation.michigan_errors import retry_after, words_of
+from apps.federation.michigan_errors import error_of, words_of
 from apps.federation.protocol import (
-    Busy,
     Download,
     DownloadCut,
     DownloadFailed,
     DownloadsExhausted,
     Malformed,
+    NoRoom,
     NotFound,
     Rejected,
     Unreachable,
@@ -26,7 +30,7 @@ from apps.shared.durable import sync_folder
 from apps.shared.http.client import GuardedClient, OpenAnswer
 from apps.shared.http.errors import NotSent, NoWholeAnswer, OutgoingError, TooLarge
 
-__all__ = ["fetch"]
+__all__ = ["fetch", "fetch_known"]
 
 _MOST_REDIRECTS: Final = 3
 _REDIRECTS: Final = {301, 302, 303, 307, 308}
@@ -58,8 +62,8 @@ def fetch(
         progress: Called with the bytes so far.
     """
     with ExitStack() as stack:
-        answer = _open(client, url, largest, stack)
         partial, file = stack.enter_context(_partial_beside(target))
+        answer = _open(client, url, largest, stack)
         digest, size = hashlib.sha256(), 0
         try:
             for block in answer.blocks():
@@ -75,7 +79,7 @@ def fetch(
         except NoWholeAnswer:
             raise DownloadCut(f"The download of {name} broke off.", counted=True) from None
         except OSError as error:
-            _no_room(name, error)
+            _no_room(name, error, counted=True)
         try:
             members = check(partial, name=name, password=password)
         except Damaged as error:
@@ -86,8 +90,70 @@ def fetch(
             partial.replace(target)
             sync_folder(target.parent)
         except OSError as error:
-            _no_room(name, error)
+            _no_room(name, error, counted=True)
     return Download(path=target, size=size, sha256=digest.hexdigest(), members=members)
+
+
+def fetch_known(
+    client: GuardedClient,
+    url: str,
+    target: Path,
+    *,
+    credentials: Mapping[str, str],
+    size: int,
+    sha256: str,
+) -> Path:
+    """`target`, which holds the `size` bytes of this digest; fetched unless they are there.
+
+    Raises:
+        Busy, Unreachable: Not now.
+        NotAuthenticated, Rejected: The service does not give it.
+        DownloadCut: What came is not that file.
+        DownloadFailed: It could not be written here.
+    """
+    if _is_known(target, size=size, sha256=sha256):
+        return target
+    name = target.name
+    with ExitStack() as stack:
+        partial, file = stack.enter_context(_partial_beside(target))
+        digest, received = hashlib.sha256(), 0
+        try:
+            answer = stack.enter_context(
+                client.open("GET", url, credentials=credentials, kind="download", largest=size)
+            )
+            if answer.status != 200:
+                words, secret = _beginning(answer), next(iter(credentials.values()), "")
+                raise error_of(answer.status, answer.headers, words, secret=secret)
+            for block in answer.blocks():
+                file.write(block)
+                digest.update(block)
+                received += len(block)
+            file.flush()
+            os.fsync(file.fileno())
+        except NotSent as error:
+            raise Unreachable(str(error)) from None
+        except OutgoingError:
+            raise DownloadCut(f"The download of {name} broke off.", counted=False) from None
+        except OSError as error:
+            _no_room(name, error, counted=False)
+        if received != size or digest.hexdigest() != sha256:
+            raise DownloadCut(f"{name} is not the file that was announced.", counted=False)
+        try:
+            partial.replace(target)
+            sync_folder(target.parent)
+        except OSError as error:
+            _no_room(name, error, counted=False)
+    return target
+
+
+def _is_known(target: Path, *, size: int, sha256: str) -> bool:
+    try:
+        with target.open("rb") as file:
+            if os.fstat(file.fileno()).st_size != size:
+                return False
+            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    except FileNotFoundError:
+        return False
 
 
 def _open(client: GuardedClient, url: str, largest: int, stack: ExitStack) -> OpenAnswer:
@@ -115,13 +181,12 @@ def _not_answered(error: OutgoingError, *, was_redirected: bool) -> NoReturn:
 
 def _not_given(answer: OpenAnswer, *, was_redirected: bool) -> NoReturn:
     """Raise what an answer other than 200 or a redirect means."""
-    status, words = answer.status, words_of(_beginning(answer))
+    status, beginning = answer.status, _beginning(answer)
+    words = words_of(beginning)
     if was_redirected:
         raise DownloadFailed(f"The file's store answered {status}.", counted=True)
     if status == 429 or status >= 500:
-        raise Busy(
-            words or f"The service answered {status}.", retry_after=retry_after(answer.headers)
-        )
+        raise error_of(status, answer.headers, beginning)
     if status == 404:
         raise NotFound(words or "The file is gone.", status=404)
     if "max downloads" in words:
@@ -151,7 +216,7 @@ def _partial_beside(target: Path) -> Iterator[tuple[Path, IO[bytes]]]:
     try:
         descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     except OSError as error:
-        _no_room(target.name, error)
+        _no_room(target.name, error, counted=False)
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield partial, file
@@ -159,7 +224,7 @@ def _partial_beside(target: Path) -> Iterator[tuple[Path, IO[bytes]]]:
         partial.unlink(missing_ok=True)
 
 
-def _no_room(name: str, error: OSError) -> NoReturn:
-    raise DownloadFailed(
-        f"{name} could not be written here: {os.strerror(error.errno or 0)}.", counted=True
+def _no_room(name: str, error: OSError, *, counted: bool) -> NoReturn:
+    raise NoRoom(
+        f"{name} could not be written here: {os.strerror(error.errno or 0)}.", counted=counted
     ) from None

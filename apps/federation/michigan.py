@@ -21,7 +21,7 @@ from urllib.parse import quote, urlsplit
 from requests_toolbelt import MultipartEncoder, MultipartEncoderMonitor
 
 from apps.federation import michigan_answers as answers
-from apps.federation.downloads import fetch
+from apps.federation.downloads import fetch, fetch_known
 from apps.federation.michigan_errors import decoded, error_of, words_of
 from apps.federation.protocol import (
     Busy,
@@ -30,8 +30,10 @@ from apps.federation.protocol import (
     ExternalFile,
     ExternalJob,
     FederationError,
+    Forbidden,
     Malformed,
     NotAuthenticated,
+    NotFound,
     Rejected,
     Submission,
     Uncertain,
@@ -196,6 +198,32 @@ class Michigan:
             password=password,
             largest=self._largest_download,
             progress=progress,
+        )
+
+    def panel_sites(self, panel: str, folder: Path) -> tuple[Path, ...]:
+        """As `ImputationService.panel_sites`, by an extension that nodes of the federation have.
+
+        Other servers do not know the path and say so, which means that they publish none.
+
+        Raises:
+            DownloadCut: A file ended early or has another digest than announced.
+            DownloadFailed: No room on our side, or the service does not give the file.
+        """
+        path = f"/api/v2/panels/{quote(panel, safe='@')}/sites"
+        try:
+            announced = answers.site_files(self._get(path))
+        except (NotFound, Forbidden):
+            return ()
+        return tuple(
+            fetch_known(
+                self._client,
+                f"{self._base}{path}/{file.chromosome}.vcf.gz",
+                folder / f"{file.chromosome}.vcf.gz",
+                credentials={"X-Auth-Token": self._token},
+                size=file.size,
+                sha256=file.sha256,
+            )
+            for file in announced
         )
 
     def _search(self, tag: str) -> tuple[ExternalJob | None, bool]:

@@ -5,6 +5,7 @@ file names) and lenient about the rest, since older servers leave members out.
 """
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any, Final
@@ -22,7 +23,16 @@ from apps.federation.protocol import (
 )
 from apps.federation.text import plain_text
 
-__all__ = ["JOB_ID", "discovery", "job", "job_list", "maintenance", "progress"]
+__all__ = [
+    "JOB_ID",
+    "SiteFile",
+    "discovery",
+    "job",
+    "job_list",
+    "maintenance",
+    "progress",
+    "site_files",
+]
 
 JOB_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _HASH: Final = re.compile(r"[A-Za-z0-9_-]{8,256}")
@@ -63,6 +73,54 @@ _COUNT: Final = re.compile(r"\(\s*(\d{1,9})\s*/\s*(\d{1,9})\s*\)")
 _CANCELLED: Final = re.compile(r"\bcancel", re.IGNORECASE)
 # JSON can hold NUL and halves of characters, a PostgreSQL text cannot.
 _UNSTORABLE: Final = re.compile(r"[\0\ud800-\udfff]")
+
+
+_CHROMOSOME: Final = re.compile(r"[A-Za-z0-9_]{1,30}")
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_MOST_CHROMOSOMES: Final = 100
+_LARGEST_SITE_FILE: Final = 8 * 2**30
+
+
+@dataclass(frozen=True, kw_only=True)
+class SiteFile:
+    """The sites of one chromosome of a panel, as a node announces them.
+
+    Attributes:
+        chromosome: Its name there, `20` or `X`.
+        size: Bytes.
+        sha256: Lower-case hex.
+    """
+
+    chromosome: str
+    size: int
+    sha256: str
+
+
+def site_files(answer: Any) -> tuple[SiteFile, ...]:
+    """What a node of the federation publishes of a panel's sites.
+
+    Raises:
+        Malformed: A name that is no chromosome's, twice the same one, no digest, or a size that
+            no such file has.
+    """
+    listed = _list(_object(answer, "list of site files"), "chromosomes", required=True)
+    files = tuple(_site_file(_object(entry, "site file")) for entry in listed)
+    if len(files) > _MOST_CHROMOSOMES or len({file.chromosome for file in files}) < len(files):
+        raise Malformed("The service names more site files than a panel has chromosomes.")
+    return files
+
+
+def _site_file(entry: dict[str, Any]) -> SiteFile:
+    name, size, digest = _text(entry, "name"), entry.get("size"), _text(entry, "sha256")
+    if (
+        not _CHROMOSOME.fullmatch(name)
+        or not _SHA256.fullmatch(digest)
+        or isinstance(size, bool)
+        or not isinstance(size, int)
+        or not 0 < size <= _LARGEST_SITE_FILE
+    ):
+        raise Malformed("The service announces a site file in a way that cannot be used.")
+    return SiteFile(chromosome=name, size=size, sha256=digest)
 
 
 def maintenance(answer: Any) -> tuple[bool, str]:

@@ -3,10 +3,13 @@
 import json
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from apps.federation.protocol import (
     Busy,
+    Down,
     FederationError,
     Forbidden,
     Malformed,
@@ -25,6 +28,7 @@ _REJECTIONS: Final[dict[int, type[Rejected]]] = {
     404: NotFound,
 }
 _READ: Final = 1 << 16
+_LONGEST_RETRY_AFTER: Final = 86_400.0
 
 
 def error_of(
@@ -41,8 +45,10 @@ def error_of(
     words = words_of(body, secret=secret)
     sentence = words or f"The service answered {status}."
     is_own = isinstance(decoded(body), dict)
-    if status == 429 or status >= 500:
+    if status == 429 or (status == 503 and is_own):
         return Busy(sentence, retry_after=retry_after(headers))
+    if status >= 500:
+        return Down(sentence, retry_after=retry_after(headers))
     if is_own and status == 400 and _JOB_LIMIT.match(words):
         return Busy(words)
     if (is_own and 400 <= status < 500) or status in {401, 413}:
@@ -71,6 +77,23 @@ def decoded(body: bytes) -> Any:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that a `Retry-After` header asks for; dates are not understood."""
-    told = headers.get("retry-after", "")
-    return float(told) if re.fullmatch(r"\d{1,6}", told) else None
+    """Seconds that a `Retry-After` header asks for (RFC 9110, 10.2.3), at most a day.
+
+    A date is understood as so long after the answer's own `Date`, so that neither clock needs to be
+    right; without that header it says nothing.
+    """
+    told = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"\d{1,9}", told):
+        return min(float(told), _LONGEST_RETRY_AFTER)
+    then, now = _http_date(told), _http_date(headers.get("date", ""))
+    if then is None or now is None:
+        return None
+    return min(max((then - now).total_seconds(), 0.0), _LONGEST_RETRY_AFTER)
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

@@ -8,7 +8,8 @@ Errors, each saying what a caller may conclude::
     FederationError
     ├── Unreachable            nothing was received there (no connection): safe to repeat
     ├── Uncertain              it may have been received (cut or timed out after sending)
-    ├── Busy                   not now: job limit, maintenance, 429, 5xx; `retry_after` seconds
+    ├── Busy                   not now: job limit, maintenance, 429; `retry_after` seconds
+    │   └── Down               5xx: it, or something between us and it, is broken
     ├── Rejected               a final no with the service's own words (400, 413, …)
     │   ├── NotAuthenticated   401: token missing, wrong or expired
     │   ├── Forbidden          403
@@ -16,6 +17,7 @@ Errors, each saying what a caller may conclude::
     ├── Malformed              it answered something that is not the protocol (HTML, cut JSON, …)
     └── DownloadFailed         a file could not be had; `counted` says if a download was used
         ├── DownloadCut        the body ended early or failed its checksum: may be tried again
+        ├── NoRoom             it could not be written on our side
         └── DownloadsExhausted the service's count is used up
 """
 
@@ -29,6 +31,7 @@ from typing import Literal, Protocol
 __all__ = [
     "Busy",
     "Discovery",
+    "Down",
     "Download",
     "DownloadCut",
     "DownloadFailed",
@@ -43,6 +46,7 @@ __all__ = [
     "Malformed",
     "Message",
     "MessageKind",
+    "NoRoom",
     "NotAuthenticated",
     "NotFound",
     "OfferedPanel",
@@ -272,6 +276,15 @@ class ImputationService(Protocol):
         with the bytes so far; what it raises ends the download and rises.
         """
 
+    def panel_sites(self, panel: str, folder: Path) -> tuple[Path, ...]:
+        """Fetch the sites of the panel with this key into `folder`, which exists.
+
+        One VCF without genotypes (BGZF, with the frequency of ALT as `INFO/AF`) for each
+        chromosome, in the service's order; each is whole and has the SHA-256 that the service
+        tells. A file that is there already with that digest is not fetched again. () when the
+        service publishes none for this panel.
+        """
+
 
 class FederationError(Exception):
     """Base of all; `str()` is a sentence that may be shown to the user and holds no secret."""
@@ -289,6 +302,10 @@ class Busy(FederationError):
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class Down(Busy):
+    pass
 
 
 class Rejected(FederationError):
@@ -322,6 +339,10 @@ class DownloadFailed(FederationError):
 
 
 class DownloadCut(DownloadFailed):
+    pass
+
+
+class NoRoom(DownloadFailed):
     pass
 
 

@@ -11,6 +11,7 @@ import pytest
 from apps.federation.michigan import Michigan
 from apps.federation.protocol import (
     Busy,
+    Down,
     DownloadCut,
     DownloadFailed,
     DownloadsExhausted,
@@ -170,7 +171,7 @@ def test_a_silent_service_is_left_after_a_while(server, files, tmp_path):
     [
         (Reply(404, {"success": False, "message": "download not found."}), NotFound),
         (Reply(400, {"success": False, "message": "Something else."}), Rejected),
-        (Reply(500, "<html><h1>Sorry</h1></html>"), Busy),
+        (Reply(500, "<html><h1>Sorry</h1></html>"), Down),
         (Reply(429, "", {"Retry-After": "9"}), Busy),
         (Reply(206, b"part"), Malformed),
     ],

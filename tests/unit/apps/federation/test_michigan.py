@@ -15,6 +15,7 @@ from apps.federation.michigan import Michigan
 from apps.federation.michigan_answers import discovery
 from apps.federation.protocol import (
     Busy,
+    Down,
     ExternalState,
     Forbidden,
     InputFile,
@@ -375,8 +376,8 @@ def test_an_old_server_that_lists_few_members_is_understood(michigan, server):
         (Reply(200, {"id": "job-1", "state": 4, "outputParams": [3]}), Malformed),
         (Reply(200, {"success": False, "message": "no"}), Rejected),
         (Reply(403, {"success": False, "message": "Access denied."}), Forbidden),
-        (Reply(500, {"success": False, "message": "oops"}), Busy),
-        (Reply(502, PAGE), Busy),
+        (Reply(500, {"success": False, "message": "oops"}), Down),
+        (Reply(502, PAGE), Down),
         (Silence(), Uncertain),
         (CutAnswer(after=100), Uncertain),
         (Redirect("http://127.0.0.1:1/"), Malformed),
