@@ -15,7 +15,12 @@ from federated_imputation.monolith.accounts.models import (
     UserRole,
     UserServiceAccess,
 )
-from federated_imputation.monolith.files.models import ResultFile
+from federated_imputation.monolith.files.models import (
+    FileRun,
+    GenotypeFile,
+    PanelSites,
+    ResultFile,
+)
 from federated_imputation.monolith.jobs.models import (
     ImputationJob,
     JobStatusUpdate,
@@ -31,10 +36,13 @@ __all__ = [
     "ApiToken",
     "AuditLog",
     "AuditSeal",
+    "FileRun",
+    "GenotypeFile",
     "ImputationJob",
     "ImputationService",
     "JobStatusUpdate",
     "JobWork",
+    "PanelSites",
     "ReferencePanel",
     "ResultFile",
     "RevokedToken",

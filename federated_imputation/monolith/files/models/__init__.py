@@ -1,5 +1,11 @@
 """Tables of the files domain."""
 
+from federated_imputation.monolith.files.models.genotypes import (
+    MOST_STARTS,
+    FileRun,
+    GenotypeFile,
+    PanelSites,
+)
 from federated_imputation.monolith.files.models.results import ResultFile
 
-__all__ = ["ResultFile"]
+__all__ = ["MOST_STARTS", "FileRun", "GenotypeFile", "PanelSites", "ResultFile"]
