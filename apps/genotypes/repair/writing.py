@@ -1,0 +1,253 @@
+"""The repaired file, or one for each chromosome: BGZF, and its tabix index when asked for."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from apps.genotypes.bgzf import BgzfWriter
+from apps.genotypes.repair.folder import TargetFolder
+from apps.genotypes.repair.naming import usual_name
+from apps.genotypes.repair.refusals import Refused
+from apps.genotypes.repair.text import VcfText
+from apps.genotypes.tabix import TabixIndex
+
+__all__ = ["IndexedRecords", "MadeFile", "OneFile", "PerChromosome", "describe", "write_index"]
+
+_MAX_FILES = 100
+_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
+_END = re.compile(rb"(?:^|;)END=(\d{1,10})(?:;|$)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MadeFile:
+    """A file that a run made.
+
+    Attributes:
+        size: In bytes.
+        sha256: In hexadecimal.
+        chromosome: Its one chromosome as it spells it; None when it may have several.
+    """
+
+    name: str
+    size: int
+    sha256: str
+    chromosome: str | None
+
+
+def describe(path: Path, chromosome: str | None) -> MadeFile:
+    """Read a file once for its digest.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return MadeFile(name=path.name, size=path.stat().st_size, sha256=digest, chromosome=chromosome)
+
+
+class IndexedRecords:
+    """An index that grows record by record, whose trouble is a refusal."""
+
+    def __init__(self, text: VcfText) -> None:
+        self._text = text
+        self._index = TabixIndex()
+
+    def add(self, record: bytes, start: int, stop: int) -> None:
+        """Note a record at these virtual offsets.
+
+        Raises:
+            Refused: the records are not sorted, or beyond what an index can hold.
+        """
+        chromosome, text, _, ref, rest = record.split(b"\t", 4)
+        position = int(text)
+        length = len(ref)
+        if b"END=" in rest:
+            found = _END.search(rest.split(b"\t", 4)[3])
+            if found:
+                length = max(length, int(found[1]) - position + 1)
+        try:
+            self._index.add(chromosome, position, length, start, stop)
+        except ValueError as error:
+            where = f"{chromosome[:40].decode('utf-8', 'replace')}:{position}"
+            if "beyond" in str(error):
+                raise Refused(
+                    "position",
+                    f"{where} is beyond what a tabix index can hold.",
+                    line=self._text.number,
+                ) from error
+            raise Refused(
+                "not-sorted",
+                f"The file cannot be indexed: {where} is out of order.",
+                remedy="Sort it in the same run.",
+                line=self._text.number,
+                repair="sort",
+            ) from error
+
+    def write(self, path: Path) -> None:
+        """Write it.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        self._index.write(path)
+
+
+def write_index(path: Path, records: Iterator[tuple[bytes, int, int]], text: VcfText) -> None:
+    """Write the index of records that lie in a file already, each with its virtual offsets."""
+    index = IndexedRecords(text)
+    for record, start, stop in records:
+        index.add(record, start, stop)
+    index.write(path)
+
+
+class _File:
+    """One BGZF file that is being written, with or without an index."""
+
+    def __init__(self, path: Path, head: bytes, index: IndexedRecords | None) -> None:
+        self.path = path
+        self._head = head
+        self._index = index
+
+    def __enter__(self) -> Self:
+        self._out = BgzfWriter(self.path)
+        self._out.write(self._head)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._out.__exit__(kind, error, trace)
+        if kind is None and self._index is not None:
+            self._index.write(self.path.with_name(f"{self.path.name}.tbi"))
+
+    def write(self, record: bytes) -> None:
+        if self._index is None:
+            self._out.write(record + b"\n")
+            return
+        start = self._out.tell()
+        self._out.write(record + b"\n")
+        self._index.add(record, start, self._out.tell())
+
+
+class OneFile:
+    """All records in one file; use it in a `with`.
+
+    Attributes:
+        chromosomes: Name of each file, and its chromosome when it has but one.
+    """
+
+    def __init__(
+        self, folder: TargetFolder, stem: str, head: bytes, text: VcfText, *, index: bool
+    ) -> None:
+        self.chromosomes: dict[str, str | None] = {}
+        self._name = f"{stem}.vcf.gz"
+        self._seen: set[bytes] = set()
+        path = folder.new(self._name)
+        if index:
+            folder.new(f"{self._name}.tbi")
+        self._file = _File(path, head, IndexedRecords(text) if index else None)
+
+    def __enter__(self) -> Self:
+        self._file.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.__exit__(kind, error, trace)
+        only = self._seen.pop().decode("utf-8", "replace") if len(self._seen) == 1 else None
+        self.chromosomes[self._name] = only
+
+    def write(self, record: bytes) -> None:
+        """Add a record without its line end."""
+        if len(self._seen) < 2:
+            self._seen.add(record.partition(b"\t")[0])
+        self._file.write(record)
+
+
+class PerChromosome:
+    """One file for each chromosome, in whatever order they come; use it in a `with`.
+
+    Attributes:
+        chromosomes: Name of each file, and its chromosome.
+    """
+
+    def __init__(
+        self, folder: TargetFolder, stem: str, head: bytes, text: VcfText, *, index: bool
+    ) -> None:
+        self.chromosomes: dict[str, str | None] = {}
+        self._folder = folder
+        self._stem = stem
+        self._head = head
+        self._text = text
+        self._index = index
+        self._files: dict[bytes, _File] = {}
+        self._opened = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._opened.__exit__(kind, error, trace)
+
+    def write(self, record: bytes) -> None:
+        """Add a record without its line end.
+
+        Raises:
+            Refused: too many chromosomes, or one whose name cannot be that of a file.
+        """
+        chromosome = record.partition(b"\t")[0]
+        file = self._files.get(chromosome)
+        if file is None:
+            file = self._files[chromosome] = self._open(chromosome.decode("utf-8", "replace"))
+        file.write(record)
+
+    def _open(self, chromosome: str) -> _File:
+        if len(self._files) >= _MAX_FILES:
+            raise Refused(
+                "too-many-chromosomes",
+                f"The file has more than {_MAX_FILES} chromosomes.",
+                remedy="Keep 1 to 22 and X; services impute no others.",
+                line=self._text.number,
+            )
+        usual = usual_name(chromosome)
+        part = chromosome if usual is None else f"chr{usual}"
+        if not _SAFE.fullmatch(part):
+            raise Refused(
+                "chromosome-name",
+                f"The chromosome {chromosome[:40]!r} cannot be part of a file's name.",
+                remedy="Keep 1 to 22 and X; services impute no others.",
+                line=self._text.number,
+            )
+        name = f"{self._stem}.{part}.vcf.gz"
+        if name in self.chromosomes:
+            raise Refused(
+                "spelled-twice",
+                f"The file spells a chromosome in two ways: {self.chromosomes[name]} and "
+                f"{chromosome}.",
+                remedy="Rename the chromosomes in the same run.",
+                line=self._text.number,
+                repair="rename",
+            )
+        self.chromosomes[name] = chromosome
+        path = self._folder.new(name)
+        if self._index:
+            self._folder.new(f"{name}.tbi")
+        index = IndexedRecords(self._text) if self._index else None
+        return self._opened.enter_context(_File(path, self._head, index))
