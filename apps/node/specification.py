@@ -54,4 +54,5 @@ def specify(job: Job) -> dict[str, Any]:
         },
         "threads": settings.NODE_THREADS,
         "engine": settings.NODE_ENGINE,
+        "phasing_memory_mb": settings.NODE_PHASING_MEMORY_MB,
     }

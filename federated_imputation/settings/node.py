@@ -37,6 +37,7 @@ NODE_THREADS = env.integer("NODE_THREADS", default=1)
 # How long a starting server waits for the one before it to let go of the database.
 NODE_LOCK_PATIENCE_SECONDS = env.integer("NODE_LOCK_PATIENCE_SECONDS", default=15)
 NODE_ENGINE = env.optional("NODE_ENGINE", default="auto")
+NODE_PHASING_MEMORY_MB = env.integer("NODE_PHASING_MEMORY_MB", default=4096)
 NODE_JOBS_PER_USER = env.integer("NODE_JOBS_PER_USER", default=2)
 NODE_MIN_SAMPLES = env.integer("NODE_MIN_SAMPLES", default=20)
 NODE_MAX_SAMPLES = env.integer("NODE_MAX_SAMPLES", default=50_000)

@@ -6,6 +6,7 @@ step; what was written until then is announced all the same, since it holds the 
 """
 
 import shutil
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import cast
@@ -25,6 +26,14 @@ from apps.node.pipeline.export import export_chromosome
 from apps.node.pipeline.holds import HeldStep, wait_while_held
 from apps.node.pipeline.panel_index import open_index
 from apps.node.pipeline.panels import Panel, PanelError, read_panel
+from apps.node.pipeline.phasing import (
+    ENGINES,
+    PhasedChunk,
+    PhasingEngine,
+    PhasingFailed,
+    choose_phasing,
+    phase_chunk,
+)
 from apps.node.pipeline.quality_control import (
     STATISTICS,
     ChunkFile,
@@ -34,7 +43,14 @@ from apps.node.pipeline.quality_control import (
 )
 from apps.node.pipeline.report import exclusions, page, statistics, text_report
 from apps.node.pipeline.specification import JobSpecification
-from apps.node.pipeline.validation import Study, check_choices, read_study, summary, warnings
+from apps.node.pipeline.validation import (
+    Study,
+    check_choices,
+    check_phase,
+    read_study,
+    summary,
+    warnings,
+)
 
 __all__ = ["PIPELINE", "run_job"]
 
@@ -83,6 +99,8 @@ class _Run:
         if self.job.mode == "imputation":
             self.reporter.step("Phasing and Imputation")
             self._hold("imputation")
+            if self._phasing is not None:
+                self._phase(qc, panel, self._phasing)
             imputed = self._impute(qc, panel)
             self._export(imputed, panel)
         self.reporter.step("Summary")
@@ -104,14 +122,17 @@ class _Run:
 
     def _validate(self, panel: Panel) -> Study:
         check_choices(self.job, panel)
+        if self.job.phasing in ENGINES:
+            self._phasing = choose_phasing(self.job.phasing)
         study = read_study(
             self.workspace,
             self.job,
             panel,
             analyze=lambda name: self.reporter.running(f"Analyze file <b>{escape(name)}</b>..."),
         )
+        check_phase(study, self.job, self._phasing)
         self.reporter.ok(summary(study, self.job, panel))
-        for warning in warnings(study, self.job):
+        for warning in warnings(study, self.job, self._phasing):
             self.reporter.warning(warning)
         return study
 
@@ -159,6 +180,44 @@ class _Run:
             if (self.output / path).exists():
                 self.reporter.output("output", path)
 
+    def _phase(self, qc: QualityControl, panel: Panel, engine: PhasingEngine) -> None:
+        """Put phased chunks in the place of those that quality control left."""
+        self.reporter.ok(f"Phasing engine: {escape(engine.name)} {escape(engine.version)}")
+        phased: list[PhasedChunk] = []
+        try:
+            with self.reporter.progress(f"Phasing with {engine.name}", len(qc.chunks)) as progress:
+                for file in qc.chunks:
+                    one = phase_chunk(
+                        file.chunk,
+                        file.path,
+                        panel,
+                        engine,
+                        before=phased[-1] if phased else None,
+                        margin=OVERLAP,
+                        threads=self.job.threads,
+                        memory_mb=self.job.phasing_memory_mb,
+                        folder=self.work / f"{file.chunk.name}.phased",
+                        progress=progress.share,
+                        log=self.reporter.log,
+                    )
+                    phased.append(one)
+                    file.path.unlink()
+                    progress.part()
+        except PhasingFailed as error:
+            raise JobFailed(f"Phasing failed.<br>{escape(str(error))}") from error
+        except PanelError as error:
+            raise self._broken(error) from error
+        qc.chunks = [
+            replace(file, path=one.path) for file, one in zip(qc.chunks, phased, strict=True)
+        ]
+        qc.first_is_whole = all(one.first_is_whole for one in phased)
+        if left := sum(one.left for one in phased):
+            self.reporter.warning(
+                f"{left:,} site(s) that the reference panel lacks could not be phased. They stay "
+                "in the results as they were uploaded; which haplotype carries an allele is not "
+                "known there."
+            )
+
     def _impute(self, qc: QualityControl, panel: Panel) -> dict[str, list[ChunkFiles]]:
         imputed: dict[str, list[ChunkFiles]] = {}
         choice = cast(EngineChoice, self.job.engine)
@@ -199,7 +258,7 @@ class _Run:
         origin = [
             f"##mis_pipeline={PIPELINE}",
             f"##mis_engine={self._engine.name} {self._engine.version}",
-            "##mis_phasing=no_phasing",
+            f"##mis_phasing={self._phasing_name}",
             f"##mis_panel={panel.key} {panel.name}",
         ]
         if not self.job.aes:
@@ -219,4 +278,11 @@ class _Run:
                 self.reporter.output("output", Path(archive.name))
                 progress.part()
 
+    @property
+    def _phasing_name(self) -> str:
+        if self._phasing is None:
+            return "no_phasing"
+        return f"{self._phasing.name.lower()} {self._phasing.version}"
+
     _engine: Engine
+    _phasing: PhasingEngine | None = None

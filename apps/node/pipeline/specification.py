@@ -26,6 +26,7 @@ class JobSpecification:
         password: Of the result archives; in memory only.
         hold_file: Development only: see `Holds`.
         engine: `auto`, `minimac4` or `numpy`.
+        phasing_memory_mb: Memory that a phasing engine may take, in MB.
     """
 
     job_id: str
@@ -43,6 +44,7 @@ class JobSpecification:
     limits: JobLimits = field(default_factory=JobLimits)
     threads: int = 1
     engine: str = "auto"
+    phasing_memory_mb: int = 4096
 
     @classmethod
     def parse(cls, line: bytes) -> "JobSpecification":
@@ -70,6 +72,7 @@ class JobSpecification:
                 limits=JobLimits(**given.get("limits", {})),
                 threads=int(given.get("threads", 1)),
                 engine=str(given.get("engine") or "auto"),
+                phasing_memory_mb=int(given.get("phasing_memory_mb", 4096)),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             # The line holds the password, so neither it nor the error's text may show.

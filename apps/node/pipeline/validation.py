@@ -15,11 +15,19 @@ from apps.genotypes.job_rules import CHUNK_SIZE, check_samples
 from apps.genotypes.vcf import VcfError, VcfScan, scan_vcf
 from apps.node.pipeline.events import JobFailed
 from apps.node.pipeline.panels import Panel
+from apps.node.pipeline.phasing import ENGINES, PhasingEngine
 from apps.node.pipeline.specification import JobSpecification
 
-__all__ = ["Study", "StudyFile", "check_choices", "read_study", "summary", "warnings"]
+__all__ = [
+    "Study",
+    "StudyFile",
+    "check_choices",
+    "check_phase",
+    "read_study",
+    "summary",
+    "warnings",
+]
 
-PHASING_ENGINES = ("eagle", "beagle")
 NO_PHASING = "no_phasing"
 
 
@@ -65,7 +73,7 @@ def check_choices(job: JobSpecification, panel: Panel) -> None:
         )
     for label, chosen, known in (
         ("Build", job.build, BUILDS),
-        ("Phasing engine", job.phasing, (*PHASING_ENGINES, NO_PHASING)),
+        ("Phasing engine", job.phasing, (*ENGINES, NO_PHASING)),
         ("Mode", job.mode, ("imputation", "qc_only")),
     ):
         if chosen not in known:
@@ -136,8 +144,19 @@ def _check_together(files: Sequence[StudyFile], job: JobSpecification, panel: Pa
                 f"Chromosome {scan.name} cannot be imputed here: reference panel "
                 f"'{escape(panel.id)}' has chromosome {', '.join(panel.chromosomes)} only."
             )
-    unphased = next((file for file in files if not file.scan.phased), None)
-    if unphased is None:
+
+
+def check_phase(study: Study, job: JobSpecification, engine: PhasingEngine | None) -> None:
+    """Check that data without phase can get one.
+
+    Args:
+        engine: The one that the job is going to use.
+
+    Raises:
+        JobFailed: with the server's words, and what is missing here.
+    """
+    unphased = next((file for file in study.files if not file.scan.phased), None)
+    if unphased is None or engine is not None:
         return
     if job.phasing == NO_PHASING:
         raise JobFailed("Your input data is unphased. Please select an algorithm for phasing.")
@@ -148,18 +167,28 @@ def _check_together(files: Sequence[StudyFile], job: JobSpecification, panel: Pa
     )
 
 
-def warnings(study: Study, job: JobSpecification) -> list[str]:
-    """What the user should know although the job goes on."""
+def warnings(study: Study, job: JobSpecification, engine: PhasingEngine | None) -> list[str]:
+    """What the user should know although the job goes on.
+
+    Args:
+        engine: The phasing engine that the job is going to use.
+    """
     found = [
         f"The contig lengths of {escape(file.path.name)} are those of {file.scan.header.build}, "
         f"the selected build is {job.build}."
         for file in study.files
         if file.scan.header.build not in {None, job.build}
     ]
-    if job.phasing != NO_PHASING:
+    asked = ENGINES.get(job.phasing)
+    if asked is not None and engine is None:
         found.append(
             f"Phasing with {escape(job.phasing)} was selected, but no phasing engine is installed "
             "on this server. Your data is phased already and is imputed as it is."
+        )
+    elif asked is not None and engine is not None and engine.name != asked.name:
+        found.append(
+            f"{asked.name} is not installed on this server. Your data is phased with "
+            f"{engine.name} instead."
         )
     return found
 

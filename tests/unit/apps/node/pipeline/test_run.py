@@ -258,6 +258,13 @@ def test_qc_only_stops_after_quality_control(run, panel, upload):
     assert "Small (SIMULATED)" in page
 
 
+@pytest.fixture
+def nothing_installed(tmp_path, monkeypatch):
+    """A server with no engine but our own."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+
+@pytest.mark.usefixtures("nothing_installed")
 def test_phased_data_goes_on_as_it_is_when_phasing_was_asked(run, panel, upload):
     upload(targets_of(ROWS))
     outcome = run(panel, phasing="eagle")
@@ -273,6 +280,7 @@ def test_lengths_of_the_other_build_are_pointed_out(run, panel, upload):
 UNPHASED = ("chr20", POSITIONS[-1] + 1, "A", "C", "PASS", ["0/1"] * SAMPLES)
 
 
+@pytest.mark.usefixtures("nothing_installed")
 @pytest.mark.parametrize(
     ("extra", "choices", "said"),
     [

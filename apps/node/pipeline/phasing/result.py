@@ -1,0 +1,179 @@
+"""From what a program phased back to the study's own records.
+
+Nothing is taken from the program but the order of alleles, and its guess where a genotype is
+missing, whole or in part. Sites that it did not phase, such as those that the panel lacks, stay:
+there a heterozygous genotype keeps its order towards the last one before it that was phased,
+which for data that came without phase is as good as any other.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import takewhile
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from apps.genotypes.bgzf import BgzfWriter
+from apps.genotypes.calls import ABSENT, MISSING, Calls, format_calls
+from apps.genotypes.tabix import TabixIndex
+from apps.genotypes.vcf import vcf_lines
+from apps.node.pipeline.phasing.inputs import Record, read_records
+from apps.node.pipeline.phasing.protocol import PhasingFailed
+
+__all__ = [
+    "Source",
+    "Written",
+    "ordered",
+    "phased_records",
+    "turned_against",
+    "within",
+    "write_records",
+]
+
+Samples = npt.NDArray[np.bool_]
+
+
+class Source(NamedTuple):
+    """Where the phased records of a window come from.
+
+    Attributes:
+        sent: The study's records.
+        shared: Which of them the program was given.
+        positions: The positions that it was given for those, in order.
+        phased: What it wrote.
+    """
+
+    sent: Path
+    shared: npt.NDArray[np.bool_]
+    positions: npt.NDArray[np.int64]
+    phased: Path | None
+
+
+class Written(NamedTuple):
+    """What a file of phased records holds.
+
+    Attributes:
+        left: Number of records that the program did not phase.
+        first_is_whole: Whether the first haplotype of the first sample misses no site.
+    """
+
+    left: int
+    first_is_whole: bool
+
+
+def ordered(sent: Calls, phased: Calls) -> Calls:
+    """The genotypes that were sent, in the order of alleles that a program found.
+
+    Args:
+        sent: Shape (samples, 2).
+        phased: Likewise, none missing.
+
+    Returns:
+        Where an allele of `sent` is missing, the genotype of `phased`; elsewhere that of `sent`,
+        turned where `phased` has it the other way round.
+    """
+    known = (sent != MISSING).all(axis=1)
+    turned = known & (sent[:, 0] == phased[:, 1]) & (sent[:, 1] == phased[:, 0])
+    result = np.where(known[:, None], sent, phased)
+    result[turned] = sent[turned, ::-1]
+    return result
+
+
+def phased_records(source: Source) -> Iterator[tuple[Record, bool]]:
+    """All records of the window in order, and which of them the program phased.
+
+    Raises:
+        PhasingFailed: The program wrote other sites or samples than it was given.
+    """
+    answers = iter(()) if source.phased is None else read_records(source.phased)
+    answer = next(answers, None)
+    positions = iter(source.positions.tolist())
+    turned: Samples | None = None
+    for record, shared in zip(read_records(source.sent), source.shared.tolist(), strict=True):
+        if turned is None:
+            turned = np.zeros(len(record.calls), bool)
+        position = next(positions) if shared else None
+        if answer is not None and answer.position == position:
+            if answer.calls.shape != record.calls.shape or (answer.calls < 0).any():
+                raise PhasingFailed("The phasing program wrote other genotypes than were asked.")
+            calls = ordered(record.calls, answer.calls)
+            apart = _apart(record.calls)
+            turned[apart] = (calls != record.calls)[apart, 0]
+            yield record._replace(calls=calls), True
+            answer = next(answers, None)
+        else:
+            yield record._replace(calls=_turn(record.calls, turned)), False
+    if answer is not None:
+        raise PhasingFailed("The phasing program wrote other sites than were asked.")
+
+
+def within(records: Iterator[tuple[Record, bool]], stretch: range) -> Iterator[tuple[Record, bool]]:
+    """The records of a stretch of positions."""
+    for record, phased in takewhile(lambda pair: pair[0].position < stretch.stop, records):
+        if record.position in stretch:
+            yield record, phased
+
+
+def turned_against(before: Iterable[Record], after: Iterable[Record], samples: int) -> Samples:
+    """Which samples have their haplotypes the other way round in the second of two windows.
+
+    The heterozygous genotypes of the stretch that both hold vote; a draw turns nothing.
+
+    Args:
+        before, after: The same records, as each window phased them.
+
+    Returns:
+        Shape (samples,).
+    """
+    votes = np.zeros(samples, np.int64)
+    for one, other in zip(before, after, strict=True):
+        same = one.calls[:, 0] == other.calls[:, 0]
+        votes += np.where(_apart(one.calls) & _apart(other.calls), np.where(same, 1, -1), 0)
+    return votes < 0
+
+
+def write_records(
+    records: Iterator[tuple[Record, bool]],
+    path: Path,
+    *,
+    like: Path,
+    turned: Samples,
+    counted: range,
+) -> Written:
+    """Write a VCF in BGZF with its .tbi.
+
+    Args:
+        records: With whether the program phased them.
+        like: A VCF whose header it gets.
+        turned: Samples whose haplotypes change places.
+        counted: Positions within which `Written.left` counts.
+    """
+    index = TabixIndex()
+    left = 0
+    first_is_whole = True
+    with BgzfWriter(path, level=1) as out:
+        with vcf_lines(like) as lines:
+            for line in takewhile(lambda line: line.startswith(b"#"), lines):
+                out.write(line + b"\n")
+        for record, phased in records:
+            start = out.tell()
+            calls = _turn(record.calls, turned)
+            out.write(b"\t".join([record.fixed, format_calls(calls, phased=True)]) + b"\n")
+            left += not phased and record.position in counted
+            first_is_whole &= bool(calls[0, 0] >= 0)
+            chromosome = record.fixed.partition(b"\t")[0]
+            index.add(chromosome, record.position, len(record.ref), start, out.tell())
+    index.write(path.with_name(f"{path.name}.tbi"))
+    return Written(left, first_is_whole)
+
+
+def _apart(calls: Calls) -> Samples:
+    return np.asarray((calls[:, 0] != calls[:, 1]) & (calls >= 0).all(axis=1))
+
+
+def _turn(calls: Calls, turned: Samples) -> Calls:
+    diploid = turned & (calls[:, 1] != ABSENT)
+    result = calls.copy()
+    result[diploid] = calls[diploid, ::-1]
+    return result
