@@ -63,11 +63,13 @@ class Beagle:
     ) -> Path:
         """Phase one window; see `PhasingEngine`."""
         map_file = task.folder / "beagle.map"
+        rows = [*zip(task.positions.tolist(), task.centimorgans.tolist(), strict=True)]
+        # Beagle looks for the end of its first window beyond the last row, at the slope of the
+        # last rows, and throws when that leads too far.
+        rows.append((rows[-1][0] + 1_000_000, rows[-1][1] + 1))
         with map_file.open("w", encoding="ascii") as out:
-            for position, place in zip(
-                task.positions.tolist(), task.centimorgans.tolist(), strict=True
-            ):
-                out.write(f"{CHROMOSOME} . {place:.10g} {position}\n")
+            for position, place in rows:
+                out.write(f"{CHROMOSOME} . {place:.10f} {position}\n")
         windows = _windows(float(np.ptp(task.centimorgans)))
         run(
             self.name,

@@ -63,7 +63,7 @@ class Eagle:
             for position, place in zip(
                 task.positions.tolist(), task.centimorgans.tolist(), strict=True
             ):
-                out.write(f"{CHROMOSOME} {position} 0 {place:.10g}\n")
+                out.write(f"{CHROMOSOME} {position} 0 {place:.10f}\n")
         run(
             self.name,
             [

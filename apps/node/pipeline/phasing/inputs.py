@@ -28,6 +28,8 @@ __all__ = ["CHROMOSOME", "Record", "read_records", "write_inputs"]
 
 CHROMOSOME = "1"
 
+# A thousandth of what is usual.
+_LEAST_CM_PER_BASE = 1e-9
 # Genotypes of the panel that are unpacked at once.
 _BLOCK = 4_000_000
 
@@ -95,12 +97,19 @@ def write_inputs(
         targets=task_targets,
         reference=reference,
         positions=sites.positions,
-        centimorgans=centimorgans(sites.positions, map_file),
+        centimorgans=_rising(centimorgans(sites.positions, map_file), sites.positions),
         threads=threads,
         memory_mb=memory_mb,
         folder=folder,
     )
     return task, shared
+
+
+def _rising(
+    places: npt.NDArray[np.float64], positions: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """The places with a slope too small to matter: where a map is flat, Beagle never ends."""
+    return places + (positions - positions[:1]) * _LEAST_CM_PER_BASE
 
 
 def _write_targets(

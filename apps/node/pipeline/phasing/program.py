@@ -25,7 +25,9 @@ _LINES = 40
 _LINE = 300
 
 _TRACE = re.compile(rb"^(Exception in thread|\s+at [\w.$]+\()", re.MULTILINE)
-_OUT_OF_MEMORY = re.compile(rb"OutOfMemoryError|bad_alloc|Could not reserve enough space")
+_OUT_OF_MEMORY = re.compile(
+    rb"java\.lang\.OutOfMemoryError|bad_alloc|Could not reserve enough space"
+)
 _DISK_FULL = re.compile(rb"No space left on device|Disk quota exceeded")
 _GENOTYPE = re.compile(r"[0-9.][|/][0-9.]")
 

@@ -23,7 +23,7 @@ class PhasingTask:
         targets: Unphased VCF, BGZF with a .tbi, only GT.
         reference: Phased VCF of the panel's samples at the same sites, likewise.
         positions: POS of the M sites, strictly rising, shape (M,).
-        centimorgans: Their places on the genetic map, never falling, shape (M,).
+        centimorgans: Their places on the genetic map, strictly rising, shape (M,).
         threads: How many the engine may use.
         memory_mb: Memory that the engine may take, in MB.
         folder: Where to write; the engine is started there.
