@@ -35,8 +35,11 @@ def is_this_application(name: str) -> bool:
     return name in {APPLICATION_ID, f"{APPLICATION_ID}@{VERSION}"}
 
 
-def schema(panels: Sequence[Panel], *, title: str) -> dict[str, Any]:
+def schema(panels: Sequence[Panel], *, title: str, phasings: Sequence[str]) -> dict[str, Any]:
     """The answer to `GET /api/v2/server/apps/{id}`, a form that clients build from.
+
+    Phasing by a program that is not installed is not offered, so that who has unphased data knows
+    before the upload. A submission that asks for it all the same is not refused, as at Cloudgene.
 
     Every parameter has a text `value`, and `password` is not listed though it is accepted: the
     official client relies on both.
@@ -75,14 +78,7 @@ def schema(panels: Sequence[Panel], *, title: str) -> dict[str, Any]:
                 "list",
                 values=_values({"0": "off", **{x: x for x in ("0.001", "0.1", "0.2", "0.3")}}),
             ),
-            _param(
-                "phasing",
-                "Phasing",
-                "list",
-                values=_values(
-                    {"eagle": "Eagle v2.4", "beagle": "Beagle 5.4", "no_phasing": "No phasing"}
-                ),
-            ),
+            _phasing(phasings),
             _param(
                 "population",
                 "Population (for allele frequency comparison only)",
@@ -139,6 +135,16 @@ def _param(
         "adminOnly": False,
         "value": str(value).lower() if isinstance(value, bool) else value,
         **more,
+    }
+
+
+def _phasing(installed: Sequence[str]) -> dict[str, Any]:
+    labels = {"eagle": "Eagle v2.4", "beagle": "Beagle 5.4"}
+    offered = {name: label for name, label in labels.items() if name in installed}
+    offered["no_phasing"] = "No phasing"
+    return {
+        **_param("phasing", "Phasing", "list", values=_values(offered)),
+        "value": next(iter(offered)),
     }
 
 

@@ -25,6 +25,7 @@ from apps.node.michigan.shapes import profile_json, user_json
 from apps.node.michigan.texts import is_storable
 from apps.node.models import User
 from apps.node.operations.accounts import create_api_token, log_in, revoke_api_token
+from apps.node.pipeline.phasing_programs import installed_phasings
 from apps.node.refusals import Refusal
 from apps.node.tokens import LONGEST_LIFE, SESSION_LIFE, TokenRejected
 from apps.shared.api.origin import origin_of
@@ -56,7 +57,7 @@ class ApplicationNotFound(Refusal):
 
 
 class UnderMaintenance(Refusal):
-    """The operator lets nobody submit now."""
+    """The operator lets only administrators work now."""
 
     status = 503
 
@@ -207,8 +208,12 @@ class ApplicationView(MichiganView):
 
     def get(self, request: Request, app: str) -> Response:
         refuse_unknown_application(app)
-        refuse_in_maintenance()
-        return Response(application.schema(queries.panels(), title=settings.NODE_TITLE))
+        refuse_in_maintenance(self.user)
+        return Response(
+            application.schema(
+                queries.panels(), title=settings.NODE_TITLE, phasings=installed_phasings()
+            )
+        )
 
 
 def refuse_unknown_application(name: str) -> None:
@@ -217,9 +222,9 @@ def refuse_unknown_application(name: str) -> None:
         raise ApplicationNotFound(f"Application '{name}' not found.")
 
 
-def refuse_in_maintenance() -> None:
-    """Raises `UnderMaintenance` while the operator lets nobody submit."""
-    if queries.in_maintenance():
+def refuse_in_maintenance(user: User) -> None:
+    """Raises `UnderMaintenance` while the operator lets only administrators work."""
+    if not user.is_admin and queries.in_maintenance():
         raise UnderMaintenance(_MAINTENANCE)
 
 

@@ -16,16 +16,10 @@ __all__ = [
     "PhasingFailed",
     "PhasingTask",
     "choose_phasing",
-    "installed",
     "phase_chunk",
 ]
 
 ENGINES: Mapping[str, type[Eagle] | type[Beagle]] = {"eagle": Eagle, "beagle": Beagle}
-
-
-def installed() -> tuple[str, ...]:
-    """Which of `ENGINES` seem to be installed; none of them is run for that."""
-    return tuple(name for name, engine in ENGINES.items() if engine.program_path())
 
 
 def choose_phasing(asked: str) -> PhasingEngine | None:

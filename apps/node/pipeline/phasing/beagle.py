@@ -5,7 +5,6 @@ to impute, since the imputation engine does that.
 """
 
 import math
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 from apps.node.pipeline.phasing.inputs import CHROMOSOME
 from apps.node.pipeline.phasing.program import ask, run
 from apps.node.pipeline.phasing.protocol import PhasingFailed, PhasingTask
+from apps.node.pipeline.phasing_programs import find_program
 
 __all__ = ["Beagle"]
 
@@ -40,15 +40,10 @@ class Beagle:
     timeout: float = _TIMEOUT
     name: str = "Beagle"
 
-    @staticmethod
-    def program_path() -> str | None:
-        """Where it is, without running it."""
-        return shutil.which("beagle")
-
     @classmethod
     def find(cls) -> "Beagle | None":
         """The one on the PATH; None when there is none that runs."""
-        path = cls.program_path()
+        path = find_program("beagle")
         if path is None:
             return None
         found = ask([path], rb"beagle\.([\w.]+)\.jar \(version (5[\d.]*)\)")

@@ -5,7 +5,6 @@ alone, with alleles that agree.
 """
 
 import re
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +12,11 @@ from pathlib import Path
 from apps.node.pipeline.phasing.inputs import CHROMOSOME
 from apps.node.pipeline.phasing.program import ask, run
 from apps.node.pipeline.phasing.protocol import PhasingFailed, PhasingTask
+from apps.node.pipeline.phasing_programs import find_program
 
 __all__ = ["Eagle"]
 
 _TIMEOUT = 24 * 3600.0
-_PROGRAMS = ("bio-eagle", "eagle")  # Debian's name, and its authors'
 _DOTS = 80  # of an iteration
 
 
@@ -35,15 +34,10 @@ class Eagle:
     timeout: float = _TIMEOUT
     name: str = "Eagle"
 
-    @staticmethod
-    def program_path() -> str | None:
-        """Where it is, without running it."""
-        return next((path for name in _PROGRAMS if (path := shutil.which(name))), None)
-
     @classmethod
     def find(cls) -> "Eagle | None":
         """The one on the PATH; None when there is none that runs, or another program's name."""
-        path = cls.program_path()
+        path = find_program("eagle")
         if path is None:
             return None
         found = ask([path, "--help"], rb"Eagle v(2[\d.]*)")
