@@ -7,6 +7,7 @@ Errors, each saying what a caller may conclude::
 
     FederationError
     ├── Unreachable            nothing was received there (no connection): safe to repeat
+    │   └── HeldBack           it does not answer lately and was not even called; `next_try_at`
     ├── Uncertain              it may have been received (cut or timed out after sending)
     ├── Busy                   not now: job limit, maintenance, 429; `retry_after` seconds
     │   └── Down               5xx: it, or something between us and it, is broken
@@ -41,6 +42,7 @@ __all__ = [
     "ExternalState",
     "FederationError",
     "Forbidden",
+    "HeldBack",
     "ImputationService",
     "InputFile",
     "Malformed",
@@ -292,6 +294,12 @@ class FederationError(Exception):
 
 class Unreachable(FederationError):
     pass
+
+
+class HeldBack(Unreachable):
+    def __init__(self, message: str, *, next_try_at: datetime) -> None:
+        super().__init__(message)
+        self.next_try_at = next_try_at
 
 
 class Uncertain(FederationError):

@@ -52,12 +52,15 @@ class Claim:
         table: Whose row it is.
         pk: The row's primary key.
         until: When the lease ends, unless it is renewed.
+        is_left_over: Whether the holder before never let go: its worker died, or its work failed in
+            a way that nobody foresaw.
     """
 
     table: type[Leased]
     pk: Any
     fence: int
     until: datetime
+    is_left_over: bool = False
 
     def rows(self) -> "models.QuerySet[Any]":
         """The row while the claim holds, else nothing; filters by the fence at the same time."""
@@ -105,11 +108,18 @@ class Leases:
         row = self._free(now).filter(pk=pk).first()
         if row is None:
             return None
+        is_left_over = row.lease_until is not None
         row.fence += 1
         row.lease_until = now + LEASE
         row.dispatched_until = None
         row.save(update_fields=["fence", "lease_until", "dispatched_until"])
-        return Claim(table=self.table, pk=pk, fence=row.fence, until=row.lease_until)
+        return Claim(
+            table=self.table,
+            pk=pk,
+            fence=row.fence,
+            until=row.lease_until,
+            is_left_over=is_left_over,
+        )
 
     def _free(self, now: datetime) -> "models.QuerySet[Any]":
         """Rows whose time has come and that no worker holds, locked; others' locks are skipped."""

@@ -30,6 +30,7 @@ from federated_imputation.monolith.registry.models import (
     ImputationService,
     ReferencePanel,
     ServiceConfiguration,
+    ServiceStanding,
 )
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "ServiceConfiguration",
     "ServiceCredential",
     "ServicePermission",
+    "ServiceStanding",
     "ServiceUserGroup",
     "ServiceUserGroupMembership",
     "SigningKey",

@@ -130,5 +130,7 @@ def _record_work(row: JobWork, outcome: Outcome, now: datetime) -> None:
     unheard = row.cancel_requested_at is not None and work.cancel_asked_at is None
     can_hear = work.phase is Phase.SUBMIT or (work.phase is Phase.FOLLOW and not work.failures)
     wait = 0.0 if unheard and can_hear else outcome.wait
+    if work.phase is Phase.DONE:
+        row.holds_place, row.place_wanted_at = False, None
     row.next_poll_at = None if work.phase is Phase.DONE else now + timedelta(seconds=wait)
     row.save()

@@ -79,7 +79,10 @@ class JobStatusUpdate(models.Model):
 class JobWork(Leased):
     """Where the work on a job stands: what `jobs.worker` needs to go on after any crash.
 
-    The row is due at `next_poll_at`. The other columns are those of `jobs.decisions.Work`.
+    The row is due at `next_poll_at`. `lost_steps` counts the steps in a row that
+    began and were never written down. `holds_place` and `place_wanted_at` are those of
+    `jobs.places`, and `token_warned_for` is the end of the token of which the owner was warned.
+    The other columns are those of `jobs.decisions.Work`.
     """
 
     class Phase(models.TextChoices):
@@ -107,6 +110,10 @@ class JobWork(Leased):
     skipped = models.JSONField(blank=True, default=list)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     cancel_asked_at = models.DateTimeField(null=True, blank=True)
+    lost_steps = models.PositiveIntegerField(default=0, db_default=0)
+    holds_place = models.BooleanField(default=False, db_default=False)
+    place_wanted_at = models.DateTimeField(null=True, blank=True)
+    token_warned_for = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         indexes = [
@@ -114,7 +121,12 @@ class JobWork(Leased):
                 fields=["next_poll_at"],
                 condition=Q(next_poll_at__isnull=False),
                 name="jobwork_due",
-            )
+            ),
+            models.Index(
+                fields=["place_wanted_at"],
+                condition=Q(holds_place=True) | Q(place_wanted_at__isnull=False),
+                name="jobwork_transfers",
+            ),
         ]
         constraints = [
             models.CheckConstraint(

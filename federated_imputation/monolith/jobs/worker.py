@@ -6,17 +6,20 @@ in `jobs.decisions`; all writing is under the lease and its fence (`jobs.lease`)
 
 import logging
 import random
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
 
 from apps.federation.protocol import (
+    Down,
     Download,
     DownloadFailed,
     ExternalFile,
@@ -24,9 +27,12 @@ from apps.federation.protocol import (
     FederationError,
     ImputationService,
     InputFile,
+    NoRoom,
     NotAuthenticated,
     Rejected,
     Submission,
+    Uncertain,
+    Unreachable,
 )
 from federated_imputation.monolith.accounts import operations as account_operations
 from federated_imputation.monolith.accounts import queries as accounts
@@ -34,21 +40,28 @@ from federated_imputation.monolith.accounts.models import ServiceCredential
 from federated_imputation.monolith.files import operations as file_operations
 from federated_imputation.monolith.files import queries as files
 from federated_imputation.monolith.files import storage
-from federated_imputation.monolith.jobs import decisions, submission
+from federated_imputation.monolith.jobs import decisions, places, submission
 from federated_imputation.monolith.jobs.clients import Connect, connect
-from federated_imputation.monolith.jobs.decisions import Action, Outcome, Work
+from federated_imputation.monolith.jobs.decisions import Action, Outcome, Phase, Work
 from federated_imputation.monolith.jobs.history import lock, record, work_of
 from federated_imputation.monolith.jobs.lease import LEASE, Claim, Hold, LeaseLost, claim, held
 from federated_imputation.monolith.jobs.models import JobWork
 from federated_imputation.monolith.jobs.submission import Wish
+from federated_imputation.monolith.registry import standing
 
 __all__ = ["advance"]
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
 Clock = Callable[[], datetime]
 # What is written in the transaction of an outcome besides the job.
 Also = Callable[[], None] | None
+
+
+def free_bytes(folder: Path) -> int:
+    """Bytes that may still be written below `folder`."""
+    return shutil.disk_usage(folder).free
 
 
 def advance(
@@ -57,24 +70,46 @@ def advance(
     clock: Clock = timezone.now,
     connect: Connect = connect,
     jitter: Callable[[], float] = random.random,
+    room: Callable[[Path], int] = free_bytes,
 ) -> bool:
     """Do the next step of a job, if it is due and nobody else does it.
 
     May be called twice, late or for a job that is gone: the row decides. An unexpected exception
-    rises; the lease then runs out and the step is tried again.
+    rises; the lease then runs out and the step is tried again, ever more rarely.
 
     Returns:
         Whether the job is due again at once.
     """
     claimed = claim(job_id, now=clock())
-    if claimed is None:
+    if claimed is None or _has_stumbled(claimed, now=clock(), jitter=jitter()):
         return False
     with held(claimed, clock=clock) as hold:
         try:
-            return _Step(claimed, hold=hold, clock=clock, connect=connect, jitter=jitter).run()
+            return _Step(
+                claimed, hold=hold, clock=clock, connect=connect, jitter=jitter, room=room
+            ).run()
         except LeaseLost:
             logger.warning("Another worker took over job %s; this step is dropped.", job_id)
             return False
+
+
+@transaction.atomic
+def _has_stumbled(claimed: Claim, *, now: datetime, jitter: float) -> bool:
+    """Whether the job waits because its steps are lost again and again; counts the one before."""
+    if not claimed.is_left_over:
+        return False
+    row = lock(claimed.pk, fence=claimed.fence)
+    if row is None:
+        return True
+    row.lost_steps += 1
+    row.holds_place = False
+    outcome = decisions.stumbled(work_of(row), lost_steps=row.lost_steps, now=now, jitter=jitter)
+    if outcome is None:
+        row.save(update_fields=["lost_steps", "holds_place"])
+        return False
+    row.lease_until = None
+    record(row, outcome, now=now)
+    return True
 
 
 class _Step:
@@ -88,7 +123,9 @@ class _Step:
         clock: Clock,
         connect: Connect,
         jitter: Callable[[], float],
+        room: Callable[[Path], int],
     ) -> None:
+        self._room = room
         self._claim = claimed
         self._hold = hold
         self._clock = clock
@@ -99,7 +136,9 @@ class _Step:
         )
         self._job = row.job
         self._work: Work = work_of(row)
+        self._row = row
         self._service: ImputationService | None = None
+        self._has_place = self._is_waiting = False
 
     def run(self) -> bool:
         action = decisions.next_action(self._work, now=self._clock())
@@ -114,6 +153,8 @@ class _Step:
         return due_again
 
     def _act(self, action: Action) -> tuple[Outcome, Also]:
+        if self._is_transfer(action) and (queued := self._queued()) is not None:
+            return queued, None
         match action:
             case decisions.Cancel():
                 return decisions.cancelled_unsent(self._work), None
@@ -137,7 +178,7 @@ class _Step:
         password = submission.new_password()
         try:
             file = self._input_file()
-            chosen = submission.choose(self._wish(), self._at_service().discover())
+            chosen = submission.choose(self._wish(), self._ask(lambda at: at.discover()))
         except FederationError as error:
             return self._failed(decisions.submission_failed, error), None
 
@@ -157,14 +198,14 @@ class _Step:
     def _send(self, ready: Submission) -> Outcome:
         try:
             with _misfits_refused():
-                external_id = self._at_service().submit(ready, progress=self._go_on)
+                external_id = self._ask(lambda at: at.submit(ready, progress=self._go_on))
         except FederationError as error:
             return self._failed(decisions.submission_failed, error)
         return decisions.submitted(self._work, external_id)
 
     def _search(self) -> Outcome:
         try:
-            found = self._at_service().find(self._tag)
+            found = self._ask(lambda at: at.find(self._tag))
         except FederationError as error:
             return self._failed(decisions.search_failed, error)
         size = self._job.input_file_size or 0
@@ -173,7 +214,7 @@ class _Step:
     def _ask_cancel(self) -> Outcome:
         try:
             with _misfits_refused():
-                external = self._at_service().cancel(self._work.external_id)
+                external = self._ask(lambda at: at.cancel(self._work.external_id))
         except FederationError as error:
             return self._failed(decisions.cancel_refused, error)
         return decisions.cancel_asked(self._work, external, now=self._clock())
@@ -181,14 +222,14 @@ class _Step:
     def _look(self) -> Outcome:
         try:
             with _misfits_refused():
-                external = self._at_service().job(self._work.external_id)
+                external = self._ask(lambda at: at.job(self._work.external_id))
         except FederationError as error:
             return self._failed(decisions.look_failed, error)
         return decisions.looked(self._work, external)
 
     def _restart(self) -> Outcome:
         try:
-            self._at_service().restart(self._work.external_id)
+            self._ask(lambda at: at.restart(self._work.external_id))
         except FederationError as error:
             return self._failed(decisions.restart_failed, error)
         return decisions.restarted(self._work)
@@ -207,7 +248,7 @@ class _Step:
             return self._failed(partial(decisions.fetch_failed, file=file), error), None
         except OSError as error:
             logger.exception("A result of job %s could not be written.", self._job.pk)
-            trouble = DownloadFailed(f"No room here: {error.strerror}.", counted=False)
+            trouble = NoRoom(f"It could not be written here: {error.strerror}.", counted=False)
             return self._failed(partial(decisions.fetch_failed, file=file), trouble), None
 
         def keep_result() -> None:
@@ -242,7 +283,14 @@ class _Step:
             password = accounts.reveal_result_password(job_id=self._job.pk)
         except accounts.Undecryptable as error:
             raise DownloadFailed(str(error), counted=False) from error
-        return self._at_service().download(file, beside, password=password, progress=self._go_on)
+        if self._room(target.parent) < decisions.room_needed(file):
+            raise NoRoom(
+                "There is not enough room for it here now; it is fetched when there is.",
+                counted=False,
+            )
+        return self._ask(
+            lambda at: at.download(file, beside, password=password, progress=self._go_on)
+        )
 
     def _store(self, outcome: Outcome, also: Also) -> bool:
         """Write what follows, if this worker still holds the job; renew or end the lease.
@@ -257,8 +305,17 @@ class _Step:
                 raise LeaseLost
             if also is not None:
                 also()
-            row.lease_until = now + LEASE if outcome.then is not None else None
+            had_place = row.holds_place
+            row.lost_steps = 0
+            if outcome.then is None:
+                row.lease_until = None
+                row.holds_place = False
+                row.place_wanted_at = row.place_wanted_at if self._is_waiting else None
+            else:
+                row.lease_until = now + LEASE
             record(row, outcome, now=now)
+            if had_place and not row.holds_place:
+                places.wake_next(service=self._job.service, now=now)
         return row.next_poll_at is not None and row.next_poll_at <= now
 
     def _failed(self, decide: Callable[..., Outcome], error: FederationError) -> Outcome:
@@ -267,6 +324,43 @@ class _Step:
 
     def _go_on(self, _bytes: int) -> None:
         self._hold.check()
+
+    def _is_transfer(self, action: Action) -> bool:
+        """Whether `action` sends a study or fetches files, or is about to."""
+        return isinstance(action, decisions.Prepare | decisions.Fetch) or (
+            isinstance(action, decisions.Look) and self._work.phase is Phase.FETCH
+        )
+
+    def _queued(self) -> Outcome | None:
+        """What follows for a job that has to wait for a place; `None` when it has one."""
+        if self._has_place:
+            return None
+        wait = places.take(self._claim, service=self._job.service, now=self._clock())
+        self._has_place, self._is_waiting = wait is None, wait is not None
+        if wait is None:
+            return None
+        is_first = self._row.place_wanted_at is None
+        return decisions.waits_for_a_place(self._work, wait=wait, is_first=is_first)
+
+    def _ask(self, call: Callable[[ImputationService], T]) -> T:
+        """What the service answers to `call`, unless it is known not to answer.
+
+        Raises:
+            HeldBack: It was not called.
+            FederationError: As the call; also before it when there is no token or no adapter.
+        """
+        at = self._at_service()
+        leave = standing.enter(self._job.service_id, now=self._clock())
+        try:
+            answer = call(at)
+        except FederationError as error:
+            if isinstance(error, Unreachable | Uncertain | Down):
+                standing.note_silence(leave, str(error), now=self._clock(), jitter=self._jitter())
+            else:
+                standing.note_answer(leave)
+            raise
+        standing.note_answer(leave)
+        return answer
 
     def _at_service(self) -> ImputationService:
         """The adapter with the token that is best now.

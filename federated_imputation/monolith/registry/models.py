@@ -5,9 +5,10 @@ writes them any more: secrets live encrypted in `imputation_servicecredential`.
 """
 
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
-__all__ = ["ImputationService", "ReferencePanel", "ServiceConfiguration"]
+__all__ = ["ImputationService", "ReferencePanel", "ServiceConfiguration", "ServiceStanding"]
 
 
 class ImputationService(models.Model):
@@ -90,3 +91,40 @@ class ServiceConfiguration(models.Model):
 
     def __str__(self) -> str:
         return f"Configuration of service {self.service_id}"
+
+
+class ServiceStanding(models.Model):
+    """Whether a service answers; its columns are those of `registry.breaker.Standing`.
+
+    A service of which there is no row was never found silent.
+    """
+
+    service = models.OneToOneField(
+        ImputationService,
+        on_delete=models.CASCADE,
+        primary_key=True,
+        db_constraint=False,  # the migration makes one that acts by itself
+        related_name="standing",
+    )
+    failures = models.PositiveIntegerField(default=0, db_default=0)
+    failing_since = models.DateTimeField(null=True, blank=True)
+    last_error = models.TextField(blank=True, default="", db_default="")
+    next_try_at = models.DateTimeField(null=True, blank=True)
+    probe_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(failures=0, failing_since__isnull=True)
+                | Q(failures__gt=0, failing_since__isnull=False),
+                name="servicestanding_since_first_failure",
+            ),
+            models.CheckConstraint(
+                condition=Q(next_try_at__isnull=True, probe_until__isnull=True)
+                | Q(next_try_at__isnull=False, failures__gt=0),
+                name="servicestanding_open_by_failures",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Standing of service {self.service_id}"

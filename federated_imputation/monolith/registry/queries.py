@@ -1,6 +1,6 @@
 """Reads of the registry domain: services, reference panels, what is shown of them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from django.db.models import Count, Max, Prefetch, Q, QuerySet
 
@@ -14,6 +14,7 @@ __all__ = [
     "get_service",
     "largest_upload_mb",
     "panels",
+    "panels_by_id",
     "services",
     "services_with_panels",
 ]
@@ -125,6 +126,11 @@ def get_panel(*, panel_id: int) -> ReferencePanel:
     if panel is None:
         raise UnknownPanel(panel_id)
     return panel
+
+
+def panels_by_id(*, panel_ids: Collection[int]) -> Mapping[int, ReferencePanel]:
+    """Those of the panels that are there, active or not, with their services."""
+    return ReferencePanel.objects.select_related("service").in_bulk(list(panel_ids))
 
 
 def _active_panels() -> QuerySet[ReferencePanel]:

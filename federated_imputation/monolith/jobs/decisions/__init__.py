@@ -16,6 +16,7 @@ from federated_imputation.monolith.jobs.decisions.fetching import (
     fetched,
     finished,
     next_file,
+    room_needed,
 )
 from federated_imputation.monolith.jobs.decisions.following import (
     cancel_asked,
@@ -48,7 +49,9 @@ from federated_imputation.monolith.jobs.decisions.work import (
     Work,
     cancelled_unsent,
     next_action,
+    stumbled,
     tag_of,
+    waits_for_a_place,
 )
 
 __all__ = [
@@ -78,9 +81,12 @@ __all__ = [
     "next_file",
     "restart_failed",
     "restarted",
+    "room_needed",
     "search_failed",
     "searched",
+    "stumbled",
     "submission_failed",
     "submitted",
     "tag_of",
+    "waits_for_a_place",
 ]

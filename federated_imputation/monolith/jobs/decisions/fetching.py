@@ -1,12 +1,12 @@
 """Bringing the files home: one GET for each, every one counted by the service."""
 
+import re
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from apps.federation.protocol import (
-    Busy,
     Download,
     DownloadCut,
     DownloadFailed,
@@ -14,6 +14,7 @@ from apps.federation.protocol import (
     ExternalFile,
     ExternalJob,
     FederationError,
+    NoRoom,
     NotFound,
 )
 from federated_imputation.monolith.jobs.decisions.work import (
@@ -27,15 +28,32 @@ from federated_imputation.monolith.jobs.decisions.work import (
 )
 from federated_imputation.monolith.jobs.states import Status
 
-__all__ = ["fetch_failed", "fetched", "finished", "next_file"]
+__all__ = ["fetch_failed", "fetched", "finished", "next_file", "room_needed"]
 
 # A file that keeps failing leaves the rest of its downloads to the user. A cut may be chance; a
 # wrong password or a refused address hardly is.
 MOST_CUTS: Final = 5
 MOST_OTHER_FAILURES: Final = 2
 UNANSWERED_FOR: Final = timedelta(days=7)
+SPARE_ROOM: Final = 64 * 2**20
+_SIZE: Final = re.compile(r"(\d{1,15}(?:\.\d{1,3})?) ?(bytes|[kmgt]i?b)", re.IGNORECASE)
+_UNITS: Final = {
+    "bytes": 1,
+    **{f"{letter}{i}b": 1024**n for n, letter in enumerate("kmgt", 1) for i in ("", "i")},
+}
 # Nobody waits for the files of a job that failed, or that its owner wants to end.
 UNWANTED_UNANSWERED_FOR: Final = timedelta(minutes=10)
+
+
+def room_needed(file: ExternalFile) -> int:
+    """Bytes that must be free here before `file` is asked for, by the service's rounded words.
+
+    A download is counted as soon as it begins, so it does not begin where it cannot end.
+    """
+    told = _SIZE.fullmatch(file.size_text.strip())
+    if told is None:
+        return SPARE_ROOM
+    return SPARE_ROOM + int(float(told[1]) * 1.1 * _UNITS[told[2].lower()])
 
 
 def next_file(work: Work, external: ExternalJob, *, stored: Collection[str]) -> ExternalFile | None:
@@ -81,8 +99,10 @@ def fetch_failed(
     """
     used = int(isinstance(error, DownloadFailed) and error.counted)
     facts = {"file": file.name, "downloads_used": used, "downloads_left": _left(file, used=used)}
-    cuts = work.cuts + isinstance(error, DownloadFailed)
-    most_cuts = MOST_CUTS if isinstance(error, DownloadCut) else MOST_OTHER_FAILURES
+    is_ours = isinstance(error, NoRoom)
+    # What fails on our side costs the user nothing unless the service has counted it.
+    cuts = work.cuts + (bool(used) if is_ours else isinstance(error, DownloadFailed))
+    most_cuts = MOST_CUTS if isinstance(error, DownloadCut) or is_ours else MOST_OTHER_FAILURES
     unwanted = bool(work.failure) or work.cancel_requested
     given_up = (
         isinstance(error, DownloadsExhausted | NotFound)
@@ -93,10 +113,10 @@ def fetch_failed(
         return backed_off(
             replace(work, cuts=cuts),
             f"{file.name} could not be fetched: {error}",
+            error,
             now=now,
             jitter=jitter,
-            retry_after=error.retry_after if isinstance(error, Busy) else None,
-            told=isinstance(error, DownloadFailed),
+            told=isinstance(error, DownloadFailed) and not is_ours,
             facts=facts,
         )
     reason = f"{file.name} cannot be fetched: {error}"

@@ -11,6 +11,7 @@ from apps.federation.protocol import (
     ExternalState,
     FederationError,
     Forbidden,
+    HeldBack,
     MessageKind,
     NotAuthenticated,
     NotFound,
@@ -92,7 +93,13 @@ def look_failed(work: Work, error: FederationError, *, now: datetime, jitter: fl
         return failed(work, f"The job could not be followed for seven days: {error}")
     match error:
         case NotAuthenticated() | Forbidden():
-            words = f"The service does not accept the token, the job may be running on: {error}"
+            words = (
+                f"The service does not accept the token, the job may be running on: {error} "
+                "A valid token is needed: retry the job with one. It waits seven days for it, "
+                "about as long as services keep results."
+            )
+        case HeldBack():
+            words = str(error)
         case Busy():
             words = f"The service is busy, the job may be running on: {error}"
         case _:
@@ -100,9 +107,9 @@ def look_failed(work: Work, error: FederationError, *, now: datetime, jitter: fl
     return backed_off(
         work,
         words,
+        error,
         now=now,
         jitter=jitter,
-        retry_after=error.retry_after if isinstance(error, Busy) else None,
     )
 
 
@@ -146,7 +153,10 @@ def _followed(work: Work, external: ExternalJob) -> Outcome:
             words = "The job was cancelled at the service, not from here."
             return ended(work, Status.CANCELLED, words)
         case ExternalState.RETIRED | ExternalState.DELETED:
-            gone = f"The service has {external.state.value} the job; its files are gone."
+            gone = (
+                f"The service has {external.state.value} the job and its files are gone; services "
+                "keep results for some days only. Retry the job to have it computed again."
+            )
             return failed(work, work.failure or gone)
         case ExternalState.DEAD:
             return _died(work)

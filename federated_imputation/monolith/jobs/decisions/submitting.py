@@ -26,6 +26,7 @@ from apps.federation.protocol import (
     Busy,
     ExternalJob,
     FederationError,
+    HeldBack,
     Malformed,
     NotAuthenticated,
     Rejected,
@@ -104,13 +105,13 @@ def submission_failed(
     if isinstance(error, Busy):
         # A busy service answers, and may be busy with this user's other jobs: no bound.
         words = f"The service does not take it now: {error}"
-        retry_after = error.retry_after
-    elif failing_for(work, now) < UNREACHABLE_FOR:
-        words = f"Nothing was sent, the service does not answer: {error}"
-        retry_after = None
-    else:
+    elif failing_for(work, now) >= UNREACHABLE_FOR:
         return failed(work, f"The service did not answer for a day: {error}")
-    return backed_off(not_sent, words, now=now, jitter=jitter, retry_after=retry_after)
+    elif isinstance(error, HeldBack):
+        words = f"Nothing was sent. {error}"
+    else:
+        words = f"Nothing was sent, the service does not answer: {error}"
+    return backed_off(not_sent, words, error, now=now, jitter=jitter)
 
 
 def searched(work: Work, found: ExternalJob | None, *, size: int, now: datetime) -> Outcome:
@@ -152,9 +153,9 @@ def search_failed(work: Work, error: FederationError, *, now: datetime, jitter: 
     return backed_off(
         replace(work, uncertain_since=None, searches=1),
         words,
+        error,
         now=now,
         jitter=jitter,
-        retry_after=error.retry_after if isinstance(error, Busy) else None,
         facts={"uncertain": True},
     )
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
-from apps.federation.protocol import ExternalJob, Submission
+from apps.federation.protocol import Busy, ExternalJob, FederationError, HeldBack, Submission
 from federated_imputation.monolith.jobs.pace import back_off_seconds
 from federated_imputation.monolith.jobs.states import FINAL, Status, move
 
@@ -28,11 +28,18 @@ __all__ = [
     "Work",
     "cancelled_unsent",
     "next_action",
+    "stumbled",
     "tag_of",
+    "waits_for_a_place",
 ]
 
 # A service that was asked to cancel and still runs is asked again after this time.
 ASK_AGAIN_AFTER: Final = timedelta(seconds=60)
+# Jobs that were held back do not come back all at once.
+LEAST_HOLD: Final = 1.0
+HELD_BACK_SPREAD: Final = 20.0
+# A worker may be killed once or twice; a step that is lost more often is a fault of ours.
+LOST_STEPS_FORGIVEN: Final = 2
 
 _NO_FACTS: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -224,17 +231,28 @@ def failed(work: Work, reason: str, *, facts: Mapping[str, Any] = _NO_FACTS) -> 
 def backed_off(
     work: Work,
     words: str,
+    error: FederationError,
     *,
     now: datetime,
     jitter: float,
-    retry_after: float | None = None,
     told: bool = False,
     facts: Mapping[str, Any] = _NO_FACTS,
 ) -> Outcome:
-    """One more failure in a row; it is an event when it is `told` or says something new."""
+    """One more failure in a row; it is an event when it is `told` or says something new.
+
+    A job that was held back comes back when its service is tried again, within some seconds.
+    """
     failures = work.failures + 1
-    wait = back_off_seconds(failures, jitter=jitter, retry_after=retry_after)
-    event = Event(message=words, facts={**facts, "tries": failures})
+    shown = words
+    if isinstance(error, HeldBack):
+        until_then = max(0.0, (error.next_try_at - now).total_seconds())
+        wait = until_then + LEAST_HOLD + jitter * HELD_BACK_SPREAD
+        shown = f"{words} Next try at {error.next_try_at:%H:%M:%S} UTC."
+        facts = {**facts, "next_try_at": error.next_try_at.isoformat()}
+    else:
+        retry_after = error.retry_after if isinstance(error, Busy) else None
+        wait = back_off_seconds(failures, jitter=jitter, retry_after=retry_after)
+    event = Event(message=shown, facts={**facts, "tries": failures})
     return Outcome(
         work=replace(
             work,
@@ -245,6 +263,33 @@ def backed_off(
         events=(event,) if told or words != work.last_error else (),
         wait=wait,
     )
+
+
+def stumbled(work: Work, *, lost_steps: int, now: datetime, jitter: float) -> Outcome | None:
+    """The step before began and was never written down, `lost_steps` times in a row.
+
+    `None` means that it may be tried at once, as after a worker that was killed.
+    """
+    if lost_steps <= LOST_STEPS_FORGIVEN:
+        return None
+    wait = back_off_seconds(lost_steps, jitter=jitter)
+    event = Event(
+        message=f"The platform could not finish the next step of this job {lost_steps} times in a "
+        "row. The fault is on our side and nothing is lost; it is tried again, ever more rarely. "
+        f"Next try at {now + timedelta(seconds=wait):%H:%M:%S} UTC.",
+        facts={"lost_steps": lost_steps},
+    )
+    is_news = lost_steps == LOST_STEPS_FORGIVEN + 1
+    return Outcome(work=work, events=(event,) if is_news else (), wait=wait)
+
+
+def waits_for_a_place(work: Work, *, wait: float, is_first: bool) -> Outcome:
+    """All places for transfers with the service are taken; `is_first` when it was not told yet."""
+    event = Event(
+        message="Waiting: other jobs are sending to this service or fetching from it. "
+        "Users take turns.",
+    )
+    return Outcome(work=work, events=(event,) if is_first else (), wait=wait)
 
 
 def failing_for(work: Work, now: datetime) -> timedelta:
