@@ -3,7 +3,15 @@
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ABSENT", "MISSING", "Calls", "CallsError", "format_calls", "parse_calls"]
+__all__ = [
+    "ABSENT",
+    "MISSING",
+    "Calls",
+    "CallsError",
+    "format_calls",
+    "missing_genotypes",
+    "parse_calls",
+]
 
 Calls = npt.NDArray[np.int8]
 
@@ -16,8 +24,8 @@ _ALLELE[ord("0") : ord("9") + 1] = range(10)
 _ALLELE[ord(".")] = MISSING
 _SEPARATOR = np.zeros(256, bool)
 _SEPARATOR[[ord("|"), ord("/")]] = True
-# Index -2 .. 9; a haploid genotype cannot be written in the fixed width used here.
-_TEXT = np.frombuffer(b"0123456789.", np.uint8)
+# Index -2 .. 9; the letter of an absent allele is dropped with its separator.
+_TEXT = np.frombuffer(b"0123456789 .", np.uint8)
 
 
 class CallsError(ValueError):
@@ -91,10 +99,28 @@ def format_calls(calls: Calls, *, phased: bool) -> bytes:
     """The sample columns of a VCF line with FORMAT GT.
 
     Args:
-        calls: Shape (samples, 2), alleles 0 to 9 or `MISSING`.
+        calls: Shape (samples, 2), alleles 0 to 9 or `MISSING`, and `ABSENT` for the second of a
+            haploid genotype.
     """
     table = np.empty((len(calls), 4), np.uint8)
     table[:, 0:3:2] = _TEXT[calls]
     table[:, 1] = ord("|" if phased else "/")
     table[:, 3] = ord("\t")
-    return table.tobytes()[:-1]
+    haploid = calls[:, 1] == ABSENT
+    if not haploid.any():
+        return table.tobytes()[:-1]
+    kept = np.ones_like(table, bool)
+    kept[haploid, 1:3] = False
+    return bytes(table[kept].tobytes()[:-1])
+
+
+def missing_genotypes(calls: Calls) -> npt.NDArray[np.bool_]:
+    """Of which samples no allele was called.
+
+    Args:
+        calls: Shape (samples, 2).
+
+    Returns:
+        Shape (samples,); a genotype with one allele called, `1/.`, is not missing.
+    """
+    return np.asarray((calls < 0).all(axis=1))

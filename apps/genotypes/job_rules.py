@@ -5,6 +5,7 @@ badly is left out, and a job with too many strand flips is refused, since it was
 from the wrong strand. Rules and words are those of imputationserver2 (2.0.12).
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
@@ -12,26 +13,31 @@ from enum import Enum
 import numpy as np
 import numpy.typing as npt
 
-from apps.genotypes.calls import MISSING, Calls
-from apps.genotypes.qc import AlleleMatch, Verdict, VerdictKind, is_palindromic
-from apps.genotypes.rules import JobLimits, PanelRules
+from apps.genotypes.calls import Calls, missing_genotypes
+from apps.genotypes.qc import AlleleMatch, Verdict, VerdictKind
+from apps.genotypes.rules import CHUNK_SIZE, JobLimits, PanelRules
 
 __all__ = [
     "CHUNK_SIZE",
     "Chunk",
     "ChunkFault",
     "Totals",
+    "check_chromosome_x",
     "check_samples",
     "check_totals",
     "judge_chunk",
 ]
 
-CHUNK_SIZE = 20_000_000
-
 
 @dataclass(kw_only=True)
 class Totals:
-    """Counts over all sites of a job; `add` each verdict once."""
+    """Counts over all sites of a job; `add` each verdict once.
+
+    Attributes:
+        matching: Sites with the panel's REF and ALT, those of a low call rate included.
+        palindromic: A/T and C/G sites that the panel has with REF and ALT the other way round.
+        found: Sites whose position the panel has, whatever became of them.
+    """
 
     kinds: dict[VerdictKind, int] = field(default_factory=lambda: dict.fromkeys(VerdictKind, 0))
     matching: int = 0
@@ -39,7 +45,7 @@ class Totals:
     alt_above_half: int = 0
     found: int = 0
 
-    def add(self, verdict: Verdict, *, ref: bytes, alt: bytes) -> None:
+    def add(self, verdict: Verdict) -> None:
         self.kinds[verdict.kind] += 1
         if verdict.alt_frequency is not None and verdict.alt_frequency > 0.5:
             self.alt_above_half += 1
@@ -48,7 +54,7 @@ class Totals:
         self.found += 1
         if verdict.match is AlleleMatch.SAME:
             self.matching += 1
-        if verdict.match in {AlleleMatch.SAME, AlleleMatch.AMBIGUOUS} and is_palindromic(ref, alt):
+        elif verdict.match is AlleleMatch.AMBIGUOUS:
             self.palindromic += 1
 
     @property
@@ -81,6 +87,11 @@ class Totals:
     def kept(self) -> int:
         return sum(count for kind, count in self.kinds.items() if kind.kept)
 
+    @property
+    def remaining(self) -> int:
+        """Kept sites that the panel has: what the server calls remaining, without typed only."""
+        return self.kinds[VerdictKind.IN_PANEL]
+
 
 class ChunkFault(Enum):
     """Why a chunk is left out; tried in this order."""
@@ -92,11 +103,15 @@ class ChunkFault(Enum):
 
 @dataclass(kw_only=True)
 class Chunk:
-    """A stretch of a chromosome that is imputed by itself, and what its kept sites are.
+    """A stretch of a chromosome that is imputed by itself, and what its sites are.
 
     Attributes:
+        chromosome: Without `chr`; of chromosome X the region, `X.nonPAR`.
         number: Counted from 0; it covers number * size + 1 to (number + 1) * size.
-        called: Sites called, by sample.
+        found: Sites whose position the panel has, excluded ones included.
+        typed_only: Sites whose position the panel lacks.
+        sites: Sites of the panel that are kept.
+        called: Of those, how many are called, by sample.
     """
 
     chromosome: str
@@ -105,6 +120,7 @@ class Chunk:
     size: int = CHUNK_SIZE
     found: int = 0
     typed_only: int = 0
+    sites: int = 0
     called: npt.NDArray[np.int64] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -124,31 +140,31 @@ class Chunk:
         return f"chunk_{self.chromosome}_{self.start:010d}_{self.end:010d}"
 
     @property
-    def sites(self) -> int:
-        return self.found + self.typed_only
-
-    @property
     def overlap(self) -> float:
-        return self.found / self.sites if self.sites else 0.0
+        """Share of the compared sites whose position the panel has; NaN when there is none."""
+        compared = self.found + self.typed_only
+        return self.found / compared if compared else math.nan
 
     def add(self, verdict: Verdict, calls: Calls) -> None:
-        """Count a kept site."""
+        """Count a site, whatever its verdict."""
         if verdict.kind is VerdictKind.TYPED_ONLY:
             self.typed_only += 1
-        else:
+        elif verdict.match is not None:
             self.found += 1
-        self.called += calls[:, 0] != MISSING
+            if verdict.kind.kept:
+                self.sites += 1
+                self.called += ~missing_genotypes(calls)
 
     def samples_below(self, call_rate: float) -> int:
-        """How many samples are called at a smaller share of the sites."""
+        """How many samples are called at a smaller share of the kept sites."""
         return int((self.called < call_rate * self.sites).sum())
 
 
 def judge_chunk(chunk: Chunk, rules: PanelRules) -> ChunkFault | None:
     """Decide whether a chunk can be imputed; None means yes."""
-    if not chunk.sites or chunk.overlap < rules.overlap:
+    if chunk.overlap < rules.overlap:
         return ChunkFault.OVERLAP
-    if chunk.found < rules.min_snps:
+    if chunk.sites < max(rules.min_snps, 1):
         return ChunkFault.FEW_SNPS
     if chunk.samples_below(rules.sample_call_rate):
         return ChunkFault.CALL_RATE
@@ -168,7 +184,10 @@ def check_samples(samples: int, limits: JobLimits) -> str | None:
 
 
 def check_totals(totals: Totals, chunks_kept: int, rules: PanelRules) -> Iterator[str]:
-    """Why the job cannot go on, in the server's words; nothing if it can."""
+    """Why the job cannot go on, in the server's words; nothing if it can.
+
+    The server stops at the first reason, here all are given.
+    """
     if not chunks_kept:
         yield "No chunks passed the QC step. Imputation cannot be started!"
     if totals.strand_flips > rules.strand_flips:
@@ -180,4 +199,23 @@ def check_totals(totals: Totals, chunks_kept: int, rules: PanelRules) -> Iterato
         yield (
             f"More than {rules.allele_switches} allele switches have been detected. "
             "Imputation cannot be started!"
+        )
+
+
+def check_chromosome_x(*, mixed: bool, conflicts: int, rules: PanelRules) -> Iterator[str]:
+    """Why chromosome X cannot go on, in the server's words; nothing if it can.
+
+    Args:
+        mixed: Whether a sample has more `1/.` than the rules allow.
+        conflicts: How many samples are haploid at one site and diploid at another.
+    """
+    if mixed:
+        yield (
+            f"Chromosome X nonPAR region includes > {100 * rules.mixed_genotypes_x:g} % mixed "
+            "genotypes. Imputation cannot be started!"
+        )
+    if conflicts:
+        yield (
+            "ChrX nonPAR region includes ambiguous samples (haploid and diploid positions). "
+            "Imputation cannot be started! See chrX-info.txt"
         )

@@ -5,27 +5,32 @@ in this order, and the first rule that holds decides::
 
     Multiallelic Site                  a comma in ALT
     Invalid Alleles                    other letters than A, C, G, T
-    Filter Duplicate                   FILTER holds DUP, or the same site came before
+    Filter Duplicate                   FILTER holds DUP, or POS, REF and ALT came before
     Filter Other                       FILTER is neither PASS nor .
     InDel                              REF or ALT of more than one base
     Monomorphic                        no ALT allele among two or more samples
     (typed only)                       kept: the panel has no site at this position
-    (ambiguous)                        kept: A/T or C/G on both sides, strand cannot be told
+    (match)                            kept: the panel has the same REF and ALT
+    (ambiguous)                        kept: A/T and T/A, or C/G and G/C, so the strand is unknown
     Allele switch                      REF and ALT are swapped
     Strand flip                        the complements are the panel's alleles
     Strand flip and Allele switch      both
     Allele mismatch                    none of these
     Low call rate                      more than 10 % missing
 
+A genotype is missing when no allele of it was called: `.` and `./.` are, `1/.` is not. Where the
+panel has several sites at a position, the one of the same alleles is compared, else the last.
+
 Chunks and the whole job are judged in `job_rules`. Nothing here reads a file.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
-from apps.genotypes.calls import MISSING, Calls
+from apps.genotypes.calls import Calls, missing_genotypes
 
 __all__ = [
     "AlleleMatch",
@@ -39,7 +44,7 @@ __all__ = [
     "judge_site",
 ]
 
-MIN_CALL_RATE = 0.9
+_MOST_MISSING = 0.1
 
 _COMPLEMENT = bytes.maketrans(b"ACGT", b"TGCA")
 
@@ -182,7 +187,7 @@ def judge_site(
     frequency = carried / called if called else 0.0
     if not panel:
         return Verdict(kind=VerdictKind.TYPED_ONLY, alt_frequency=frequency)
-    site = next((s for s in panel if (s.ref, s.alt) == (ref, alt)), panel[0])
+    site = next((s for s in panel if (s.ref, s.alt) == (ref, alt)), panel[-1])
     match = compare_alleles(ref, alt, site.ref, site.alt)
     kind = _EXCLUDED.get(match)
     info = ""
@@ -191,10 +196,10 @@ def judge_site(
         info = f"{kind.value}. Reference Panel: {theirs}"
     else:
         kind = VerdictKind.IN_PANEL
-        rate = 1 - float((calls[:, 0] == MISSING).mean())
-        if rate < MIN_CALL_RATE:
+        missing = float(missing_genotypes(calls).mean())
+        if missing > _MOST_MISSING:
             kind = VerdictKind.LOW_CALL_RATE
-            info = f"{kind.value}. Value: {rate:.4g}"
+            info = f"{kind.value}. Value: {1.0 - missing}"
     return Verdict(kind=kind, info=info, match=match, site=site, alt_frequency=frequency)
 
 
@@ -220,12 +225,12 @@ def chi_square(frequency: float, alleles: int, panel_frequency: float, panel_all
         panel_frequency, panel_alleles: The same of the panel.
 
     Returns:
-        0 where the table has an empty row or column.
+        NaN where the table has an empty row or column, and so nothing to compare.
     """
     total = alleles + panel_alleles
     alt = frequency * alleles + panel_frequency * panel_alleles
     if not alleles or not panel_alleles or not 0 < alt < total:
-        return 0.0
+        return math.nan
     pooled = alt / total
     variance = pooled * (1 - pooled) * (1 / alleles + 1 / panel_alleles)
     return (frequency - panel_frequency) ** 2 / variance

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
-__all__ = ["JobLimits", "PanelRules"]
+__all__ = ["CHUNK_SIZE", "JobLimits", "PanelRules"]
+
+# Base pairs of a chromosome that are imputed by themselves.
+CHUNK_SIZE = 20_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,7 +16,8 @@ class PanelRules:
         overlap: Least share of a chunk's sites that are in the panel.
         min_snps: Least number of a chunk's sites that are in the panel.
         sample_call_rate: Least call rate that every sample must have in a chunk.
-        mixed_genotypes_x: Largest share of `1/.` calls of a sample on chromosome X.
+        mixed_genotypes_x: Largest share of `1/.` calls of a sample on chromosome X, between the
+            pseudoautosomal regions.
         strand_flips: Most strand flips, combined ones included, before a job fails.
         allele_switches: The same for allele switches; `None` is without limit.
     """

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from apps.genotypes.bgzf import BgzfError, Compression, compression, read_blocks, read_lines
 from apps.genotypes.builds import build_of, plain_name
+from apps.genotypes.rules import CHUNK_SIZE
 
 __all__ = ["VcfError", "VcfHeader", "VcfScan", "read_header", "scan_vcf", "vcf_lines"]
 
@@ -73,6 +74,7 @@ class VcfScan:
         chromosome: As the file spells it.
         name: The same without `chr`, 23 as X.
         first, last: Positions of the first and the last record, from 1.
+        chunks: Numbers, from 0, of the chunks of 20 Mb that hold records.
         first_unphased: Line of the first genotype with `/`; None when all are phased.
     """
 
@@ -82,6 +84,7 @@ class VcfScan:
     records: int
     first: int
     last: int
+    chunks: tuple[int, ...]
     first_unphased: int | None
 
     @property
@@ -203,6 +206,8 @@ def _scan_records(path: Path, header: VcfHeader, lines: Iterator[bytes]) -> VcfS
     chromosome = b""
     first = last = 0
     number = header.lines
+    chunks: list[int] = []
+    chunk_end = 0
     first_unphased: int | None = None
 
     def refuse(reason: str) -> VcfError:
@@ -237,6 +242,9 @@ def _scan_records(path: Path, header: VcfHeader, lines: Iterator[bytes]) -> VcfS
                 f"Position {position} follows {last}. Please sort the file: bcftools sort."
             )
         last = position
+        if position > chunk_end:
+            chunks.append((position - 1) // CHUNK_SIZE)
+            chunk_end = (chunks[-1] + 1) * CHUNK_SIZE
         if not first:
             first = position
         if fields[3] == fields[4]:
@@ -257,5 +265,6 @@ def _scan_records(path: Path, header: VcfHeader, lines: Iterator[bytes]) -> VcfS
         records=number - header.lines,
         first=first,
         last=last,
+        chunks=tuple(chunks),
         first_unphased=first_unphased,
     )

@@ -31,7 +31,7 @@ class SiteListsView(MichiganView):
 
     def get(self, request: Request, key: str) -> Response:
         panel = _panel(key)
-        lists = [_site_list(panel, name) for name in sorted(panel.chromosomes, key=_order)]
+        lists = [_site_list(panel, name) for name in panel.names]
         return Response(
             {
                 "panel": panel.key,
@@ -76,7 +76,3 @@ def _site_list(panel: Panel, chromosome: str) -> SiteList:
         raise PanelNotFound(
             f"Reference panel '{panel.key}' has no chromosome '{chromosome}'."
         ) from error
-
-
-def _order(chromosome: str) -> tuple[int, str]:
-    return (int(chromosome), "") if chromosome.isdecimal() else (99, chromosome)

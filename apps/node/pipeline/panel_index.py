@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from apps.genotypes.calls import parse_calls
+from apps.genotypes.calls import ABSENT, parse_calls
 from apps.genotypes.qc import PanelSite
 from apps.genotypes.vcf import read_header, vcf_lines
 from apps.node.pipeline.derived import derived
 from apps.node.pipeline.panels import Panel, PanelError
 
-__all__ = ["PanelIndex", "SiteText", "open_index"]
+__all__ = ["PanelIndex", "SiteText", "open_index", "panel_sites"]
 
 _BLOCK = 4096
 
@@ -87,20 +87,33 @@ def open_index(panel: Panel, chromosome: str) -> PanelIndex:
     folder = derived(
         panel.folder,
         f"chr{chromosome}.index-1",
-        lambda path: _build(path, entry.genotypes, entry.sites, 2 * panel.samples),
+        lambda path: _build(path, entry.genotypes, entry.sites, entry.haplotypes),
     )
 
     def load(name: str) -> npt.NDArray[Any]:
         return np.load(folder / f"{name}.npy", mmap_mode="r")  # type: ignore[no-any-return]
 
     return PanelIndex(
-        haplotypes=2 * panel.samples,
+        haplotypes=entry.haplotypes,
         positions=load("positions"),
         alt_counts=load("alt_counts"),
         _bits=load("bits"),
         _text=load("text"),
         _offsets=load("offsets"),
     )
+
+
+def panel_sites(panel: Panel, chromosome: str) -> Iterator[PanelSite]:
+    """The sites of a panel's chromosome in order; none when it lacks the chromosome.
+
+    Args:
+        chromosome: Its plain name; of X the region, `X.nonPAR`.
+
+    Raises:
+        PanelError: its genotypes are not what the manifest says.
+    """
+    if chromosome in panel.chromosomes:
+        yield from open_index(panel, chromosome).sites()
 
 
 def _build(folder: Path, genotypes: Path, sites: int, haplotypes: int) -> None:
@@ -118,10 +131,11 @@ def _build(folder: Path, genotypes: Path, sites: int, haplotypes: int) -> None:
     with vcf_lines(genotypes) as lines, text_path.open("wb") as text:
         samples = len(read_header(genotypes, lines).samples)
         for line in lines:
-            if at == sites or 2 * samples != haplotypes:
-                raise PanelError(genotypes, "does not have the sites and samples of its manifest")
             _, position, name, ref, alt, _, _, _, form, calls = line.split(b"\t", 9)
             alleles = parse_calls(form, calls, samples).reshape(-1)
+            alleles = alleles[alleles != ABSENT]
+            if at == sites or len(alleles) != haplotypes:
+                raise PanelError(genotypes, "does not have the sites and samples of its manifest")
             positions[at] = int(position)
             counts[at] = int(alleles.sum())
             bits[at] = np.packbits(alleles > 0)

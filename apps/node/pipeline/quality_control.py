@@ -1,102 +1,36 @@
 """Step 2: judge every site, write what goes on to imputation, and tell what does not.
 
-Each file is read once, side by side with the panel's sites. Kept records go to the file of their
-chunk, and to those of the neighbours within 5 Mb, which phasing needs. Statistics are written on
-the way, so that they are there whatever happens.
+Each file is read once, side by side with the panel's sites; chromosome X once more before, since
+a man is known by all of his genotypes only. Its three regions are judged as chromosomes of their
+own.
 """
 
-import heapq
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from apps.genotypes.bgzf import BgzfWriter
 from apps.genotypes.builds import spelled
-from apps.genotypes.calls import ABSENT, Calls, CallsError, format_calls, parse_calls
-from apps.genotypes.job_rules import CHUNK_SIZE, Chunk, ChunkFault, Totals, judge_chunk
-from apps.genotypes.qc import (
-    AlleleMatch,
-    PanelSite,
-    PanelSites,
-    Verdict,
-    VerdictKind,
-    chi_square,
-    judge_site,
-)
-from apps.genotypes.tabix import TabixIndex
+from apps.genotypes.calls import ABSENT, Calls, CallsError, missing_genotypes, parse_calls
+from apps.genotypes.chromosome_x import PloidyCheck, XRegion, x_region
+from apps.genotypes.job_rules import Chunk, ChunkFault, Totals, judge_chunk
+from apps.genotypes.qc import PanelSite, PanelSites, VerdictKind, judge_site
 from apps.genotypes.vcf import VcfError, read_header, vcf_lines
+from apps.node.pipeline.chunk_files import ChunkFile, ChunkWriter
 from apps.node.pipeline.events import JobFailed
+from apps.node.pipeline.frequencies import Frequencies
 from apps.node.pipeline.panels import Panel
+from apps.node.pipeline.statistics import Site, Statistics
 from apps.node.pipeline.validation import Study, StudyFile
 
-__all__ = ["STATISTICS", "ChunkFile", "Frequencies", "Outlier", "QualityControl", "run_qc"]
+__all__ = ["QualityControl", "run_qc"]
 
-WINDOW = 5_000_000
-STATISTICS = ("snps-excluded.txt", "snps-typed-only.txt", "chunks-excluded.txt")
-
-_ID = re.compile(rb"[^\x00-\x20\x7f]+")
-_BINS = 50
-_OUTLIERS = 50
-# Above it a site's frequency differs from the panel's more than people of one origin do.
-OUTLIER_CHI_SQUARE = 300.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class ChunkFile:
-    """A chunk that passed, and its records (BGZF with a .tbi, only GT)."""
-
-    chunk: Chunk
-    path: Path
-    samples: tuple[str, ...]
-
-
-class Outlier(NamedTuple):
-    """A site whose frequency is far from the panel's."""
-
-    chi_square: float
-    position: int
-    text: str
-    frequency: float
-    panel_frequency: float
-
-
-@dataclass(kw_only=True)
-class Frequencies:
-    """ALT frequencies of study and panel at the sites of both, in constant memory.
-
-    Attributes:
-        counts: Sites by bin of the study's (rows) and of the panel's frequency, from 0 to 1.
-        outliers: The farthest ones; a heap.
-        above: How many sites lie above `OUTLIER_CHI_SQUARE`.
-    """
-
-    panel_alleles: int
-    counts: npt.NDArray[np.int64] = field(
-        default_factory=lambda: np.zeros((_BINS, _BINS), np.int64)
-    )
-    outliers: list[Outlier] = field(default_factory=list)
-    above: int = 0
-
-    def add(self, chromosome: str, site: PanelSite, frequency: float, alleles: int) -> None:
-        row, column = (min(int(f * _BINS), _BINS - 1) for f in (frequency, site.frequency))
-        self.counts[row, column] += 1
-        distance = chi_square(frequency, alleles, site.frequency, self.panel_alleles)
-        if distance <= OUTLIER_CHI_SQUARE:
-            return
-        self.above += 1
-        text = f"{chromosome}:{site.position}:{site.ref.decode()}:{site.alt.decode()}"
-        outlier = Outlier(distance, site.position, text, frequency, site.frequency)
-        if len(self.outliers) < _OUTLIERS:
-            heapq.heappush(self.outliers, outlier)
-        else:
-            heapq.heappushpop(self.outliers, outlier)
+_X = "X"
 
 
 @dataclass(kw_only=True)
@@ -108,6 +42,8 @@ class QualityControl:
         excluded: Those left out, and why.
         first_is_whole: Whether the first haplotype of the first sample misses no kept site.
         frequencies: None when the allele-frequency check is skipped.
+        mixed_x: Whether a sample has too many `1/.` on chromosome X.
+        ploidy_conflicts: How many samples are haploid and diploid on chromosome X.
     """
 
     totals: Totals = field(default_factory=Totals)
@@ -115,6 +51,17 @@ class QualityControl:
     excluded: list[tuple[Chunk, ChunkFault]] = field(default_factory=list)
     first_is_whole: bool = True
     frequencies: Frequencies | None = None
+    mixed_x: bool = False
+    ploidy_conflicts: int = 0
+
+
+class _Record(NamedTuple):
+    """A line of the upload, as far as it is judged."""
+
+    number: int
+    site: Site
+    flags: bytes
+    calls: Calls
 
 
 def run_qc(
@@ -129,190 +76,172 @@ def run_qc(
     """Judge all sites of all files.
 
     Args:
-        sites: The panel's sites of a chromosome, by its plain name.
+        sites: The panel's sites of a chromosome, by its plain name; of X by region, `X.nonPAR`.
         result: Filled on the way, so that it is there after a failure too.
-        statistics: Folder of the three tables of `STATISTICS`; it is made.
+        statistics: Folder of the tables; it is made.
         folder: Where to write the chunks' records.
 
     Raises:
         JobFailed: a genotype is not what the header or the alleles allow.
     """
-    statistics.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:
-        tables = {name: stack.enter_context((statistics / name).open("wb")) for name in STATISTICS}
-        tables["snps-excluded.txt"].write(b"#ID\tCHROM\tPOS\tREF\tALT\tINFO\n")
-        tables["snps-typed-only.txt"].write(b"#ID\tCHROM\tPOS\tREF\tALT\n")
-        tables["chunks-excluded.txt"].write(
-            b"#CHUNK\tSNPS\tREFERENCE_OVERLAP\tSAMPLES_LOW_CALL_RATE\n"
-        )
+    with Statistics(
+        statistics,
+        x=any(file.scan.name == _X for file in study.files),
+        frequencies=result.frequencies is not None,
+    ) as tables:
         for file in study.files:
-            writer = stack.enter_context(_ChunkWriter(file, panel, folder))
             try:
-                _judge_file(file, PanelSites(sites(file.scan.name)), writer, result, tables)
+                _FileQc(file, panel, sites, result, tables, folder).run()
             except VcfError as error:
                 raise JobFailed(
                     f"The provided VCF file is malformed.<br>{escape(str(error))}"
                 ) from error
-            _judge_chunks(writer, panel, result, tables["chunks-excluded.txt"])
 
 
-def _judge_file(
-    file: StudyFile,
-    panel: PanelSites,
-    writer: "_ChunkWriter",
-    result: QualityControl,
-    tables: Mapping[str, BinaryIO],
-) -> None:
-    samples = len(file.scan.header.samples)
-    last = 0
-    seen: set[int] = set()  # digests, since an allele may have 64 MB
-    with vcf_lines(file.path) as lines:
-        first = read_header(file.path, lines).lines + 1
-        for number, line in enumerate(lines, start=first):
-            chromosome, text, name, ref, alt, _, flags, _, form, cells = line.split(b"\t", 9)
-            position = int(text)
-            if position != last:
-                last = position
-                seen.clear()
-            try:
-                calls = parse_calls(form, cells, samples)
-            except CallsError as error:
-                raise VcfError(file.path, f"{error}.", line=number) from error
-            verdict = judge_site(
-                ref=ref,
-                alt=alt,
-                flags=flags,
-                calls=calls,
-                panel=panel.at(position),
-                repeated=hash((ref, alt)) in seen,
-            )
-            seen.add(hash((ref, alt)))
-            result.totals.add(verdict, ref=ref, alt=alt)
-            site_id = b":".join([chromosome, text, ref, alt])
-            columns = b"\t".join([site_id, chromosome, text, ref, alt])
-            if not verdict.kind.kept:
-                tables["snps-excluded.txt"].write(columns + b"\t" + verdict.info.encode() + b"\n")
-                continue
-            _check_calls(file.path, number, calls)
-            if verdict.kind is VerdictKind.TYPED_ONLY:
-                tables["snps-typed-only.txt"].write(columns + b"\n")
-            writer.add(position, name, ref, alt, verdict, calls)
-            _compare_frequency(result.frequencies, file.scan.name, verdict, calls)
+class _FileQc:
+    """The quality control of one file."""
 
-
-def _check_calls(path: Path, number: int, calls: Calls) -> None:
-    if (calls == ABSENT).any():
-        raise VcfError(path, "A genotype of an autosome is haploid.", line=number)
-    if (calls > 1).any():
-        raise VcfError(path, "A genotype names an allele that ALT does not have.", line=number)
-
-
-def _compare_frequency(
-    frequencies: Frequencies | None, chromosome: str, verdict: Verdict, calls: Calls
-) -> None:
-    if (
-        frequencies is not None
-        and verdict.match is AlleleMatch.SAME
-        and verdict.site is not None
-        and verdict.alt_frequency is not None
-    ):
-        called = int((calls >= 0).sum())
-        frequencies.add(chromosome, verdict.site, verdict.alt_frequency, called)
-
-
-def _judge_chunks(
-    writer: "_ChunkWriter", panel: Panel, result: QualityControl, table: BinaryIO
-) -> None:
-    for chunk, path in writer.close():
-        result.first_is_whole &= bool(chunk.called[0] == chunk.sites)
-        fault = judge_chunk(chunk, panel.rules)
-        if fault is None:
-            result.chunks.append(ChunkFile(chunk=chunk, path=path, samples=writer.samples))
-            continue
-        result.excluded.append((chunk, fault))
-        low = chunk.samples_below(panel.rules.sample_call_rate)
-        table.write(f"{chunk.name}\t{chunk.sites}\t{chunk.overlap:.6g}\t{low}\n".encode())
-        path.unlink(missing_ok=True)
-
-
-class _ChunkWriter:
-    """Write the kept records of one chromosome to the files of their chunks."""
-
-    def __init__(self, file: StudyFile, panel: Panel, folder: Path) -> None:
-        self.samples = file.scan.header.samples
-        self._name = file.scan.name
-        self._spelled = spelled(file.scan.name, panel.build).encode()
-        self._folder = folder
-        self._chunks = {
-            number: Chunk(chromosome=file.scan.name, number=number, samples=len(self.samples))
-            for number in file.chunks
-        }
-        self._open: dict[int, tuple[BgzfWriter, TabixIndex]] = {}
-
-    def __enter__(self) -> "_ChunkWriter":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number in list(self._open):
-            self._finish(number)
-
-    def add(
-        self, position: int, name: bytes, ref: bytes, alt: bytes, verdict: Verdict, calls: Calls
+    def __init__(
+        self,
+        file: StudyFile,
+        panel: Panel,
+        sites: Callable[[str], Iterator[PanelSite]],
+        result: QualityControl,
+        tables: Statistics,
+        folder: Path,
     ) -> None:
-        """Add a kept record; an ID with blanks, or none, becomes `.`, since minimac4 ends at it."""
-        number = (position - 1) // CHUNK_SIZE
-        self._chunks[number].add(verdict, calls)
-        line = b"\t".join(
-            [
-                self._spelled,
-                b"%d" % position,
-                name if _ID.fullmatch(name) else b".",
-                ref,
-                alt,
-                b".\tPASS\t.\tGT",
-                format_calls(calls, phased=True),
-            ]
+        self._file = file
+        self._samples = file.scan.header.samples
+        self._is_x = file.scan.name == _X
+        self._spelled = spelled(file.scan.name, panel.build)
+        self._panel = panel
+        self._sites = sites
+        self._result = result
+        self._tables = tables
+        self._folder = folder
+        self._haploid: npt.NDArray[np.bool_] = np.zeros(len(self._samples), bool)
+
+    def run(self) -> None:
+        if self._is_x:
+            self._check_ploidy()
+        with ExitStack() as stack:
+            region = ""
+            writer: ChunkWriter | None = None
+            join = PanelSites(())
+            position = 0
+            seen: set[int] = set()  # digests, since an allele may have 64 MB
+            for record in self._records():
+                if (here := self._region(record.site.position)) != region:
+                    if writer is not None:
+                        self._judge_chunks(writer)
+                    region = here
+                    writer = stack.enter_context(self._writer(region))
+                    join = PanelSites(self._sites(region))
+                if record.site.position != position:
+                    position = record.site.position
+                    seen.clear()
+                assert writer is not None  # noqa: S101 - made at the first record
+                self._judge(record, region, join, writer, seen)
+            if writer is not None:
+                self._judge_chunks(writer)
+
+    def _records(self) -> Iterator[_Record]:
+        path = self._file.path
+        with vcf_lines(path) as lines:
+            first = read_header(path, lines).lines + 1
+            for number, line in enumerate(lines, start=first):
+                _, text, name, ref, alt, _, flags, _, form, cells = line.split(b"\t", 9)
+                try:
+                    calls = parse_calls(form, cells, len(self._samples))
+                except CallsError as error:
+                    raise VcfError(path, f"{error}.", line=number) from error
+                site = Site(name, self._spelled.encode(), int(text), ref, alt)
+                yield _Record(number, site, flags, calls)
+
+    def _region(self, position: int) -> str:
+        """Under which name a position is judged: the chromosome's, of X the region's."""
+        if self._is_x:
+            return x_region(position, self._panel.build).value
+        return self._file.scan.name
+
+    def _writer(self, region: str) -> ChunkWriter:
+        return ChunkWriter(
+            name=region,
+            chromosome=self._spelled,
+            samples=self._samples,
+            phased=self._file.scan.phased,
+            folder=self._folder,
         )
-        within = (position - 1) % CHUNK_SIZE
-        for other in (number - 1, number, number + 1):
-            if (
-                other not in self._chunks
-                or (other < number and within >= WINDOW)
-                or (other > number and within < CHUNK_SIZE - WINDOW)
-            ):
+
+    def _judge(
+        self,
+        record: _Record,
+        region: str,
+        join: PanelSites,
+        writer: ChunkWriter,
+        seen: set[int],
+    ) -> None:
+        site, calls, result = record.site, record.calls, self._result
+        alleles = hash((site.ref, site.alt))
+        verdict = judge_site(
+            ref=site.ref,
+            alt=site.alt,
+            flags=record.flags,
+            calls=calls,
+            panel=join.at(site.position),
+            repeated=alleles in seen,
+        )
+        seen.add(alleles)
+        result.totals.add(verdict)
+        writer.judge(site.position, verdict, calls)
+        if not verdict.kind.kept:
+            self._tables.excluded(site, verdict.info)
+            return
+        if region == XRegion.NON_PAR.value:
+            # Where nothing was called, `.` is written for men and women alike.
+            calls = calls.copy()
+            calls[self._haploid & missing_genotypes(calls), 1] = ABSENT
+        self._check_alleles(record.number, calls, region)
+        if verdict.kind is VerdictKind.TYPED_ONLY:
+            self._tables.typed_only(site)
+        result.first_is_whole &= bool(calls[0, 0] >= 0)
+        writer.write(site.position, site.id, site.ref, site.alt, calls)
+        if result.frequencies is not None:
+            made = result.frequencies.add(self._file.scan.name, verdict, calls)
+            if made is not None:
+                self._tables.frequency(site, made)
+
+    def _check_alleles(self, number: int, calls: Calls, region: str) -> None:
+        if (calls > 1).any():
+            reason = "A genotype names an allele that ALT does not have."
+            raise VcfError(self._file.path, reason, line=number)
+        if region != XRegion.NON_PAR.value and (calls == ABSENT).any():
+            where = "a pseudoautosomal region of X" if self._is_x else "an autosome"
+            raise VcfError(self._file.path, f"A genotype of {where} is haploid.", line=number)
+
+    def _check_ploidy(self) -> None:
+        check = PloidyCheck(len(self._samples))
+        for record in self._records():
+            site = record.site
+            single = len(site.ref) == len(site.alt) == 1
+            if single and self._region(site.position) == XRegion.NON_PAR.value:
+                check.add(site.position, record.calls)
+        self._haploid = check.haploid
+        self._result.mixed_x = bool(check.mixed(self._panel.rules.mixed_genotypes_x))
+        self._result.ploidy_conflicts = len(check.conflicts)
+        for conflict in check.conflicts:
+            self._tables.conflict(
+                conflict, sample=self._samples[conflict.sample], chromosome=self._spelled
+            )
+
+    def _judge_chunks(self, writer: ChunkWriter) -> None:
+        rules = self._panel.rules
+        for chunk, path in writer.close():
+            fault = judge_chunk(chunk, rules)
+            if fault is None:
+                made = ChunkFile(chunk=chunk, path=path, samples=self._samples)
+                self._result.chunks.append(made)
                 continue
-            out, index = self._open.get(other) or self._start(other)
-            start = out.tell()
-            out.write(line + b"\n")
-            index.add(self._spelled, position, len(ref), start, out.tell())
-        for old in [n for n in self._open if n < number - 1]:
-            self._finish(old)
-
-    def close(self) -> list[tuple[Chunk, Path]]:
-        """Finish all files; the chunks in order, also those without a record."""
-        for number in list(self._open):
-            self._finish(number)
-        return [(chunk, self._path(number)) for number, chunk in sorted(self._chunks.items())]
-
-    def _path(self, number: int) -> Path:
-        return self._folder / f"{self._chunks[number].name}.vcf.gz"
-
-    def _start(self, number: int) -> tuple[BgzfWriter, TabixIndex]:
-        out = BgzfWriter(self._path(number), level=1)
-        columns = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT"]
-        out.write(
-            b"##fileformat=VCFv4.2\n"
-            b"##contig=<ID=" + self._spelled + b">\n"
-            b'##FILTER=<ID=PASS,Description="All filters passed">\n'
-            b'##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">\n'
-            + "\t".join([*columns, *self.samples]).encode()
-            + b"\n"
-        )
-        self._open[number] = out, TabixIndex()
-        return self._open[number]
-
-    def _finish(self, number: int) -> None:
-        out, index = self._open.pop(number)
-        out.close()
-        path = self._path(number)
-        index.write(path.with_name(path.name + ".tbi"))
+            self._result.excluded.append((chunk, fault))
+            self._tables.excluded_chunk(chunk, call_rate=rules.sample_call_rate)
+            writer.remove(chunk)

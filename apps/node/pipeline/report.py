@@ -10,8 +10,9 @@ from apps.genotypes.job_rules import ChunkFault
 from apps.genotypes.qc import VerdictKind
 from apps.genotypes.rules import PanelRules
 from apps.node.pipeline.events import listing
+from apps.node.pipeline.frequencies import OUTLIER_CHI_SQUARE, Frequencies
 from apps.node.pipeline.panels import Panel
-from apps.node.pipeline.quality_control import OUTLIER_CHI_SQUARE, Frequencies, QualityControl
+from apps.node.pipeline.quality_control import QualityControl
 
 __all__ = ["exclusions", "page", "statistics", "text_report"]
 
@@ -49,11 +50,13 @@ def _exclusions(qc: QualityControl, rules: PanelRules) -> list[str]:
     totals = qc.totals
     lines = [
         f"Excluded sites in total: {totals.excluded:,}",
-        f"Remaining sites in total: {totals.kept:,}",
+        f"Remaining sites in total: {totals.remaining:,}",
     ]
     if totals.excluded:
         lines.append("See snps-excluded.txt for details")
-    lines.append(f"Typed only sites: {totals.kinds[VerdictKind.TYPED_ONLY]:,}")
+    if typed_only := totals.kinds[VerdictKind.TYPED_ONLY]:
+        lines.append(f"Typed only sites: {typed_only:,}")
+        lines.append("See snps-typed-only.txt for details")
     why = {
         ChunkFault.OVERLAP: f"reference overlap < {100 * rules.overlap:g}%",
         ChunkFault.FEW_SNPS: f"< {rules.min_snps} SNPs",
@@ -63,12 +66,13 @@ def _exclusions(qc: QualityControl, rules: PanelRules) -> list[str]:
     }
     counts = Counter(fault for _, fault in qc.excluded)
     lines += [
-        f"Warning: {counts[fault]} Chunk(s) excluded: {why[fault]} "
-        "(see chunks-excluded.txt for details)"
+        f"Warning: {counts[fault]:,} Chunk(s) excluded: {why[fault]} "
+        "(see chunks-excluded.txt for details)."
         for fault in ChunkFault
         if counts[fault]
     ]
-    lines.append(f"Remaining chunk(s): {len(qc.chunks):,}")
+    if counts:
+        lines.append(f"Remaining chunk(s): {len(qc.chunks):,}")
     return lines
 
 
@@ -81,7 +85,7 @@ def statistics(qc: QualityControl) -> str:
 
 
 def exclusions(qc: QualityControl, rules: PanelRules) -> str:
-    """The second message of the step."""
+    """The second message of the step, a warning; a line without a count is left out."""
     return "<br>".join(escape(line) for line in _exclusions(qc, rules))
 
 

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import cast
 
 from apps.genotypes.builds import spelled
-from apps.genotypes.job_rules import check_totals
+from apps.genotypes.chromosome_x import whole
+from apps.genotypes.job_rules import check_chromosome_x, check_totals
+from apps.node.pipeline.chunk_files import ChunkFile
 from apps.node.pipeline.engines import (
     ChunkFiles,
     ChunkTask,
@@ -23,8 +25,9 @@ from apps.node.pipeline.engines import (
 )
 from apps.node.pipeline.events import JobFailed, Reporter
 from apps.node.pipeline.export import export_chromosome
+from apps.node.pipeline.frequencies import Frequencies
 from apps.node.pipeline.holds import HeldStep, wait_while_held
-from apps.node.pipeline.panel_index import open_index
+from apps.node.pipeline.panel_index import panel_sites
 from apps.node.pipeline.panels import Panel, PanelError, read_panel
 from apps.node.pipeline.phasing import (
     ENGINES,
@@ -34,15 +37,10 @@ from apps.node.pipeline.phasing import (
     choose_phasing,
     phase_chunk,
 )
-from apps.node.pipeline.quality_control import (
-    STATISTICS,
-    ChunkFile,
-    Frequencies,
-    QualityControl,
-    run_qc,
-)
+from apps.node.pipeline.quality_control import QualityControl, run_qc
 from apps.node.pipeline.report import exclusions, page, statistics, text_report
 from apps.node.pipeline.specification import JobSpecification
+from apps.node.pipeline.statistics import STATISTICS
 from apps.node.pipeline.validation import (
     Study,
     check_choices,
@@ -144,16 +142,18 @@ class _Run:
                 ".over.chain.gz is not installed on this server, so your data cannot be lifted "
                 f"over. Please upload it in build {panel.build}.",
             )
-        skip = next(p.samples < 0 for p in panel.populations if p.id == self.job.population)
+        people = next(p.samples for p in panel.populations if p.id == self.job.population)
         qc = QualityControl(
-            frequencies=None if skip else Frequencies(panel_alleles=2 * panel.samples)
+            frequencies=Frequencies(panel_alleles=2 * people) if people > 0 else None
         )
+        if qc.frequencies is None:
+            self.reporter.warning("Skip allele frequency check.")
         self.reporter.running("Calculating quality control statistics...")
         try:
             run_qc(
                 study,
                 panel,
-                sites=lambda chromosome: open_index(panel, chromosome).sites(),
+                sites=lambda chromosome: panel_sites(panel, chromosome),
                 result=qc,
                 statistics=self.output / "statistics",
                 folder=self.work,
@@ -163,10 +163,12 @@ class _Run:
         finally:
             self._announce_quality(qc, panel)
         self.reporter.ok(statistics(qc))
-        self.reporter.ok(exclusions(qc, panel.rules))
-        if qc.frequencies is None:
-            self.reporter.warning("Skip allele frequency check.")
-        if reasons := list(check_totals(qc.totals, len(qc.chunks), panel.rules)):
+        self.reporter.warning(exclusions(qc, panel.rules))
+        reasons = [
+            *check_totals(qc.totals, len(qc.chunks), panel.rules),
+            *check_chromosome_x(mixed=qc.mixed_x, conflicts=qc.ploidy_conflicts, rules=panel.rules),
+        ]
+        if reasons:
             raise JobFailed(*reasons)
         return qc
 
@@ -228,7 +230,7 @@ class _Run:
             with self.reporter.progress("Imputation", len(qc.chunks)) as progress:
                 for chunk in qc.chunks:
                     files = engine.impute(self._task(chunk, panel), progress=progress.share)
-                    imputed.setdefault(chunk.chunk.chromosome, []).append(files)
+                    imputed.setdefault(whole(chunk.chunk.chromosome), []).append(files)
                     progress.part()
         except EngineFailed as error:
             raise JobFailed(f"Imputation failed.<br>{escape(str(error))}") from error
@@ -243,7 +245,7 @@ class _Run:
         return ChunkTask(
             panel=panel,
             chromosome=chunk.chromosome,
-            spelled=spelled(chunk.chromosome, panel.build),
+            spelled=spelled(whole(chunk.chromosome), panel.build),
             start=chunk.start,
             end=chunk.end,
             overlap=OVERLAP,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from apps.genotypes.bgzf import BgzfWriter
 from apps.genotypes.builds import LENGTHS, spelled
+from apps.genotypes.chromosome_x import whole
 from apps.node.pipeline.derived import derived
 from apps.node.pipeline.panel_index import PanelIndex, open_index
 from apps.node.pipeline.panels import Panel
@@ -50,7 +51,7 @@ def open_site_list(panel: Panel, chromosome: str) -> SiteList:
         KeyError: The panel has no such chromosome.
         PanelError: Its genotypes are not what the manifest says.
     """
-    if chromosome not in panel.chromosomes:
+    if chromosome not in panel.names:
         raise KeyError(chromosome)
     folder = derived(
         panel.folder,
@@ -73,12 +74,15 @@ def _file_name(chromosome: str) -> str:
 def _write(folder: Path, panel: Panel, chromosome: str) -> None:
     folder.mkdir()
     path = folder / _file_name(chromosome)
-    index = open_index(panel, chromosome)
     name = spelled(chromosome, panel.build).encode()
     with BgzfWriter(path) as out:
         out.write(_header(panel, chromosome, name))
-        for low in range(0, len(index.positions), _BLOCK):
-            out.write(_lines(index, range(low, min(low + _BLOCK, len(index.positions))), name))
+        for part in panel.chromosomes:
+            if whole(part) == chromosome:
+                index = open_index(panel, part)
+                for low in range(0, len(index.positions), _BLOCK):
+                    block = range(low, min(low + _BLOCK, len(index.positions)))
+                    out.write(_lines(index, block, name))
     with path.open("rb") as file:
         digest = file_digest(file, "sha256").hexdigest()
     facts = {"size": path.stat().st_size, "sha256": digest}

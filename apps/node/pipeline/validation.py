@@ -10,8 +10,8 @@ from html import escape
 from pathlib import Path
 
 from apps.genotypes.bgzf import BgzfError, check_end
-from apps.genotypes.builds import AUTOSOMES, BUILDS, spelled
-from apps.genotypes.job_rules import CHUNK_SIZE, check_samples
+from apps.genotypes.builds import BUILDS, spelled
+from apps.genotypes.job_rules import check_samples
 from apps.genotypes.vcf import VcfError, VcfScan, scan_vcf
 from apps.node.pipeline.events import JobFailed
 from apps.node.pipeline.panels import Panel
@@ -37,11 +37,6 @@ class StudyFile:
 
     path: Path
     scan: VcfScan
-
-    @property
-    def chunks(self) -> range:
-        """Numbers of the chunks that its records lie in."""
-        return range((self.scan.first - 1) // CHUNK_SIZE, (self.scan.last - 1) // CHUNK_SIZE + 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +98,7 @@ def read_study(
         analyze(path.name)
         files.append(StudyFile(path=workspace / path, scan=_scan(workspace / path)))
     _check_together(files, job, panel)
-    files.sort(key=lambda file: AUTOSOMES.index(file.scan.name))
+    files.sort(key=lambda file: panel.names.index(file.scan.name))
     return Study(files=tuple(files))
 
 
@@ -139,10 +134,10 @@ def _check_together(files: Sequence[StudyFile], job: JobSpecification, panel: Pa
                 f"valid {job.build} encoding. Please ensure that your input data is build "
                 f"{job.build} and chromosome is encoded as '{spelled(plain, job.build)}'."
             )
-        if scan.name not in panel.chromosomes:
+        if scan.name not in panel.names:
             raise JobFailed(
                 f"Chromosome {scan.name} cannot be imputed here: reference panel "
-                f"'{escape(panel.id)}' has chromosome {', '.join(panel.chromosomes)} only."
+                f"'{escape(panel.id)}' has chromosome {', '.join(panel.names)} only."
             )
 
 
@@ -199,7 +194,7 @@ def summary(study: Study, job: JobSpecification, panel: Panel) -> str:
         ("Samples", f"{study.samples:,}"),
         ("Chromosomes", " ".join(file.scan.name for file in study.files)),
         ("SNPs", f"{sum(file.scan.records for file in study.files):,}"),
-        ("Chunks", f"{sum(len(file.chunks) for file in study.files):,}"),
+        ("Chunks", f"{sum(len(file.scan.chunks) for file in study.files):,}"),
         ("Datatype", "phased" if study.phased else "unphased"),
         ("Build", job.build),
         ("Reference Panel", f"{panel.id} ({panel.build})"),

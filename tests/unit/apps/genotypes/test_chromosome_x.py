@@ -28,7 +28,7 @@ def test_regions_of_both_builds(position, build, region):
 
 
 def check(*sites):
-    made = PloidyCheck(len(sites[0][1]), build="hg38")
+    made = PloidyCheck(len(sites[0][1]))
     for position, calls in sites:
         made.add(position, np.array(calls, np.int8))
     return made
@@ -44,9 +44,10 @@ def test_sample_of_two_ploidies_is_found_where_it_changes():
     assert made.conflicts == [PloidyConflict(0, BETWEEN + 2), PloidyConflict(1, BETWEEN + 3)]
 
 
-def test_men_are_diploid_in_the_pseudoautosomal_regions():
-    made = check((1000, [WOMAN]), (BETWEEN, [MAN]), (155_900_000, [WOMAN]))
+def test_men_are_known_by_what_was_called():
+    made = check((BETWEEN, [NOBODY, WOMAN, MAN]), (BETWEEN + 1, [MAN, NOBODY, NOBODY]))
     assert made.conflicts == []
+    assert made.haploid.tolist() == [True, False, True]
 
 
 def test_mixed_genotypes_above_the_limit_are_found():

@@ -6,6 +6,7 @@ from apps.genotypes.job_rules import (
     Chunk,
     ChunkFault,
     Totals,
+    check_chromosome_x,
     check_samples,
     check_totals,
     judge_chunk,
@@ -16,11 +17,15 @@ from apps.genotypes.rules import JobLimits, PanelRules
 CALLED = np.array([[0, 1], [0, 0]], np.int8)
 ONE_MISSING = np.array([[0, 1], [MISSING, MISSING]], np.int8)
 FOUND = Verdict(kind=VerdictKind.IN_PANEL, match=AlleleMatch.SAME)
+SWITCHED = Verdict(kind=VerdictKind.ALLELE_SWITCH, match=AlleleMatch.SWITCH)
 TYPED_ONLY = Verdict(kind=VerdictKind.TYPED_ONLY)
 
 
-def chunk(found, typed_only=0, missing=0):
+def chunk(found, typed_only=0, missing=0, excluded=0):
     made = Chunk(chromosome="20", number=2, samples=2)
+    made.add(Verdict(kind=VerdictKind.INDEL), CALLED)
+    for _ in range(excluded):
+        made.add(SWITCHED, ONE_MISSING)
     for at in range(found):
         made.add(FOUND, ONE_MISSING if at < missing else CALLED)
     for _ in range(typed_only):
@@ -39,7 +44,10 @@ def chunk(found, typed_only=0, missing=0):
         (chunk(2, missing=2), ChunkFault.FEW_SNPS),
         (chunk(4, missing=2), None),
         (chunk(4, missing=3), ChunkFault.CALL_RATE),
-        (chunk(0), ChunkFault.OVERLAP),
+        (chunk(0), ChunkFault.FEW_SNPS),
+        (chunk(0, typed_only=1), ChunkFault.OVERLAP),
+        (chunk(2, excluded=9), ChunkFault.FEW_SNPS),
+        (chunk(3, typed_only=4, excluded=1), None),
     ],
 )
 def test_chunk_is_judged_in_the_order_of_its_faults(made, fault):
@@ -55,7 +63,7 @@ def totals(**kinds):
     made = Totals()
     for name, count in kinds.items():
         for _ in range(count):
-            made.add(Verdict(kind=VerdictKind[name]), ref=b"A", alt=b"C")
+            made.add(Verdict(kind=VerdictKind[name]))
     return made
 
 
@@ -87,20 +95,29 @@ def test_job_is_refused_by_its_totals(made, chunks, rules, said):
 
 def test_overlap_and_counts_of_kept_sites():
     made = Totals()
-    for verdict, ref, alt in [
-        (FOUND, b"A", b"C"),
-        (FOUND, b"A", b"T"),
-        (Verdict(kind=VerdictKind.IN_PANEL, match=AlleleMatch.AMBIGUOUS), b"C", b"G"),
-        (TYPED_ONLY, b"A", b"T"),
-        (
-            Verdict(kind=VerdictKind.LOW_CALL_RATE, match=AlleleMatch.SAME, alt_frequency=0.6),
-            b"A",
-            b"C",
-        ),
+    for verdict in [
+        FOUND,
+        FOUND,
+        Verdict(kind=VerdictKind.IN_PANEL, match=AlleleMatch.AMBIGUOUS),
+        TYPED_ONLY,
+        Verdict(kind=VerdictKind.LOW_CALL_RATE, match=AlleleMatch.SAME, alt_frequency=0.6),
     ]:
-        made.add(verdict, ref=ref, alt=alt)
+        made.add(verdict)
     assert made.overlap == 0.8
-    assert (made.matching, made.palindromic, made.alt_above_half) == (3, 2, 1)
+    assert (made.matching, made.palindromic, made.alt_above_half) == (3, 1, 1)
+    assert (made.remaining, made.kept) == (3, 4)
+
+
+def test_chromosome_x_is_refused_in_the_servers_words():
+    assert list(check_chromosome_x(mixed=False, conflicts=0, rules=PanelRules())) == []
+    mixed, ambiguous = check_chromosome_x(mixed=True, conflicts=2, rules=PanelRules())
+    assert mixed == (
+        "Chromosome X nonPAR region includes > 10 % mixed genotypes. Imputation cannot be started!"
+    )
+    assert ambiguous == (
+        "ChrX nonPAR region includes ambiguous samples (haploid and diploid positions). "
+        "Imputation cannot be started! See chrX-info.txt"
+    )
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def make_panel(tmp_path):
             version="1.0.0",
             name="Small (SIMULATED)",
             build=build,
-            populations=POPULATIONS,
+            populations=[Population(id="afr", name="AFR", samples=samples), POPULATIONS[1]],
             genotypes=genotypes,
             maps={},
             simulated=True,

@@ -44,7 +44,7 @@ def source(tmp_path):
         tmp_path / "in.vcf.gz",
         record(5, "0|1", "0|0", "1|1"),
         record(9, "0|1:7", "0|0:8", "0|0:9", form="GT:DP"),
-        record(9, "0|0", "0|0", "0|1"),
+        record(10, "0|0", "0|0", "0|1"),
     )
 
 
