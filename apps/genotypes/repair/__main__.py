@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from apps.genotypes.builds import BUILDS
+from apps.genotypes.repair.orders import Order, Outcome, Repair
 from apps.genotypes.repair.refusals import Refused
-from apps.genotypes.repair.run import Order, Outcome, Repair, repair
+from apps.genotypes.repair.run import repair
 
 __all__ = ["main", "outcome_json", "parse_repairs"]
 

@@ -33,8 +33,8 @@ class TargetFolder:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self._own = path / _NAME
+        self.path = path.resolve()
+        self._own = self.path / _NAME
         self._made = self._own / "made"
         self._ready = self._own / "ready"
         self.work = self._own / "work"

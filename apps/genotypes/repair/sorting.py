@@ -23,6 +23,8 @@ __all__ = ["ChromosomeOrder", "RecordSort"]
 _MEMORY = 32 * 1024 * 1024
 # What Python keeps for a line and its key beside the bytes of the line.
 _OVERHEAD = 120
+# A repair before may have made a line a little longer than those that are read.
+_MAX_LINE = 2 * MAX_LINE
 # A run that is read holds a block, its lines, and the longest line twice.
 _READER = 256 * 1024
 _FAN_IN = 100  # below the 256 open files that some systems allow
@@ -166,7 +168,7 @@ class RecordSort:
 @contextmanager
 def _reading(run: Path) -> Iterator[Iterator[bytes]]:
     with run.open("rb") as file:
-        yield read_lines(read_blocks(file), max_line=MAX_LINE)
+        yield read_lines(read_blocks(file), max_line=_MAX_LINE)
 
 
 def _first(held: tuple[int, bytes]) -> int:

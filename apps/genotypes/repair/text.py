@@ -44,6 +44,7 @@ class VcfText:
         columns: The `#CHROM` line.
         number: Number of the last line read.
         mended: How many lines were mended so far.
+        read: How many records were read so far.
         records: The other lines, each with as many columns as the header has, the first not
             empty and the second a position. To be read once.
     """
@@ -52,6 +53,7 @@ class VcfText:
     columns: bytes
     number: int = 0
     mended: int = 0
+    read: int = 0
     records: Iterator[bytes] = field(default_factory=lambda: iter(()))
 
 
@@ -89,7 +91,7 @@ def vcf_text(lines: Iterator[bytes]) -> VcfText:
     first = next(lines, b"")
     if not first.startswith(b"##fileformat=VCFv"):
         raise Refused(
-            "not-vcf",
+            "format-unknown",
             "The file does not start with ##fileformat=VCF.",
             remedy="Send a VCF, a BCF or a PLINK set.",
             line=1,
@@ -99,7 +101,7 @@ def vcf_text(lines: Iterator[bytes]) -> VcfText:
     for line in lines:
         size += len(line)
         if size > _MAX_META:
-            raise Refused("header-too-long", "The header is longer than 64 MB.", line=text.number)
+            raise Refused("header-length", "The header is longer than 64 MB.", line=text.number)
         if not line.startswith(b"##"):
             text.columns = line
             break
@@ -152,13 +154,15 @@ def _lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
     try:
         yield from read_lines(blocks, max_line=MAX_LINE)
     except LineTooLong as error:
-        raise Refused(
-            "line-too-long",
-            f"{_sentence(error)}.",
-            remedy="Send fewer fields for each sample; GT is enough.",
-        ) from error
+        raise _too_long(f"{_sentence(error)}.") from error
     except BgzfError as error:
         raise Refused("damaged", f"{_sentence(error)}.", remedy="Send the file again.") from error
+
+
+def _too_long(message: str) -> Refused:
+    return Refused(
+        "line-length", message, remedy="Send fewer fields for each sample; GT is enough."
+    )
 
 
 def _sentence(error: BgzfError) -> str:
@@ -172,7 +176,7 @@ def _mended(text: VcfText, lines: Iterator[bytes]) -> Iterator[bytes]:
         if text.number == 1:
             if line.startswith((b"\xff\xfe", b"\xfe\xff")):
                 raise Refused(
-                    "utf-16",
+                    "format-encoding",
                     "The file is a text of two bytes for each character (UTF-16).",
                     remedy="Save it as UTF-8.",
                     line=1,
@@ -196,13 +200,13 @@ def _check_columns(text: VcfText, record: bytes | None) -> bytes:
     words = line.split()
     if tuple(words[:8]) != _FIXED:
         raise Refused(
-            "no-columns",
+            "header",
             "After the lines with ## there is no #CHROM line with the columns of a VCF.",
             line=len(text.meta) + 1,
         )
     if record is None or record.count(b"\t") + 1 != len(words):
         raise Refused(
-            "blanks",
+            "header-columns",
             "The #CHROM line has blanks instead of tabs, and its words are not as many as the "
             "columns of the first record.",
             remedy="Write it with tabs, and sample names without blanks.",
@@ -214,10 +218,12 @@ def _check_columns(text: VcfText, record: bytes | None) -> bytes:
 
 def _checked(text: VcfText, first: bytes | None, rest: Iterator[bytes]) -> Iterator[bytes]:
     if first is None:
-        raise Refused("no-variants", "The file has no variants.")
+        raise Refused("records-none", "The file has no variants.")
     tabs = text.columns.count(b"\t")
     line: bytes | None = first
     while line is not None:
+        if len(line) > MAX_LINE:
+            raise _too_long(f"Line {text.number} is longer than {MAX_LINE} bytes.")
         if line.count(b"\t") != tabs:
             raise Refused(
                 "columns",
@@ -230,5 +236,6 @@ def _checked(text: VcfText, first: bytes | None, rest: Iterator[bytes]) -> Itera
             raise Refused("position", "CHROM is empty or POS is no number.", line=text.number)
         if int(position) > MAX_POSITION:
             raise Refused("position", "POS is beyond what a VCF can hold.", line=text.number)
+        text.read += 1
         yield line
         line = next(rest, None)

@@ -81,7 +81,7 @@ class IndexedRecords:
                     line=self._text.number,
                 ) from error
             raise Refused(
-                "not-sorted",
+                "unsorted",
                 f"The file cannot be indexed: {where} is out of order.",
                 remedy="Sort it in the same run.",
                 line=self._text.number,
