@@ -20,7 +20,7 @@ from apps.node.michigan.views import (
     refuse_in_maintenance,
     refuse_unknown_application,
 )
-from apps.node.models import Job
+from apps.node.models import Job, User
 from apps.node.operations import jobs as operations
 from apps.node.refusals import Refusal
 from apps.node.states import ACTIVE, State
@@ -30,6 +30,7 @@ from apps.shared.api.parsers import FormParser, MultiPartParser
 __all__ = ["CancelView", "JobListView", "JobView", "RestartView", "SubmitView"]
 
 _PAGE_SIZE: Final = 15
+_MOST_DIGITS: Final = 9
 _QUEUED: Final = "Your job was successfully added to the job queue."
 # A cancelled child is killed within one look of the runner; its job is then CANCELED soon.
 _CANCEL_PATIENCE_SECONDS: Final = 3.0
@@ -40,15 +41,24 @@ class PageRefused(Refusal):
     """`page` is not a page number."""
 
 
-class SubmitView(MichiganView):
+class JobsView(MichiganView):
+    """Base of the views below: in maintenance they are for administrators alone."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        refuse_in_maintenance(self.user)
+
+
+class SubmitView(JobsView):
     permission_classes = [AnyToken]
     parser_classes = [MultiPartParser, FormParser]
 
     def post(self, request: Request, app: str) -> Response:
+        operations.refuse_above_limit(user=self.user, limit=settings.NODE_JOBS_PER_USER)
         refuse_unknown_application(app)
-        refuse_in_maintenance()
         submission = read_submission(
-            fields={name: request.POST[name] for name in request.POST},
+            application_id=app,
+            fields={name: values[0] for name, values in request.POST.lists()},
             file_fields=request.FILES.keys(),
             panels=queries.panels(),
         )
@@ -63,7 +73,7 @@ class SubmitView(MichiganView):
         return Response({"success": True, "message": _QUEUED, "id": job.pk})
 
 
-class JobListView(MichiganView):
+class JobListView(JobsView):
     permission_classes = [AnyToken]
 
     def get(self, request: Request) -> Response:
@@ -83,26 +93,28 @@ class JobListView(MichiganView):
                 "prev": number - 1 if number > 1 else None,
                 "next": number + 1 if number < last_page else None,
                 "pages": list(range(1, last_page + 1)),
-                "data": [job_json(job, now=now) for job in jobs[first : first + size]],
+                "data": [
+                    job_json(job, viewer=self.user, now=now) for job in jobs[first : first + size]
+                ],
             }
         )
 
 
-class JobView(MichiganView):
+class JobView(JobsView):
     """A job, in full also under `/status`; deleting needs a login."""
 
     def get_permissions(self) -> list[BasePermission]:
         return [SessionToken()] if self.request.method == "DELETE" else [AnyToken()]
 
     def get(self, request: Request, job_id: str) -> Response:
-        return _answer(queries.get_job(job_id, user=self.user))
+        return _answer(queries.get_job(job_id, user=self.user), viewer=self.user)
 
     def delete(self, request: Request, job_id: str) -> Response:
         operations.delete_job(job=queries.get_job(job_id, user=self.user), now=timezone.now())
-        return _answer(queries.get_job(job_id, user=self.user))
+        return _answer(queries.get_job(job_id, user=self.user), viewer=self.user)
 
 
-class CancelView(MichiganView):
+class CancelView(JobsView):
     """Yes, a GET."""
 
     permission_classes = [AnyToken]
@@ -111,10 +123,10 @@ class CancelView(MichiganView):
         job = queries.get_job(job_id, user=self.user)
         operations.cancel_job(job=job, now=timezone.now())
         _wait_until_ended(job)
-        return _answer(queries.get_job(job_id, user=self.user))
+        return _answer(queries.get_job(job_id, user=self.user), viewer=self.user)
 
 
-class RestartView(MichiganView):
+class RestartView(JobsView):
     permission_classes = [AnyToken]
 
     def get(self, request: Request, job_id: str) -> Response:
@@ -123,8 +135,8 @@ class RestartView(MichiganView):
         return Response({"success": True, "message": _QUEUED, "type": 0, "time": 0})
 
 
-def _answer(job: Job) -> Response:
-    return Response(job_json(job, now=timezone.now()))
+def _answer(job: Job, *, viewer: User) -> Response:
+    return Response(job_json(job, viewer=viewer, now=timezone.now()))
 
 
 def _uploads(request: Request) -> dict[str, Path]:
@@ -142,9 +154,9 @@ def _page(request: Request) -> int | None:
     text: Any = request.query_params.get("page")
     if text is None:
         return None
-    if not text.isdecimal() or not 1 <= int(text[:9]) <= 10**8:
-        raise PageRefused("The page must be a positive number.")
-    return int(text[:9])
+    if not text.removeprefix("-").isdecimal() or len(text) > _MOST_DIGITS:
+        raise PageRefused("The page must be a number.")
+    return max(1, int(text))
 
 
 def _wait_until_ended(job: Job) -> None:

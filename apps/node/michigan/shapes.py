@@ -26,8 +26,8 @@ def display_size(size: int) -> str:
     return f"{size} {_UNITS[unit]}"
 
 
-def job_json(job: Job, *, now: datetime) -> dict[str, Any]:
-    """A job with its steps, messages and output files."""
+def job_json(job: Job, *, viewer: User, now: datetime) -> dict[str, Any]:
+    """A job with its steps, messages and output files, as `viewer` may see it."""
     return {
         "application": job.application,
         "applicationId": job.application_id,
@@ -43,7 +43,7 @@ def job_json(job: Job, *, now: datetime) -> dict[str, Any]:
         "deletedOn": milliseconds(job.deleted_at, unset=-1),
         "currentTime": milliseconds(now),
         "workspaceSize": None,
-        "logs": "",
+        "logs": f"logs/{job.pk}" if viewer.is_admin else "",
         "steps": [_step(step) for step in job.steps.all()],
         "outputParams": [_output(output, job) for output in job.outputs.all()],
     }
@@ -60,28 +60,31 @@ def user_json(user: User) -> dict[str, Any]:
 
 def profile_json(user: User, *, now: datetime) -> dict[str, Any]:
     expiry = user.api_token_expires_at
-    valid = expiry is not None and now < expiry
-    if expiry is None:
-        message = "No API Token created by now."
-    else:
-        word = "will expire" if valid else "expired"
-        message = f"API Token {word} on {expiry.astimezone(UTC):%Y-%m-%d}."
+    valid = expiry is None or now < expiry
+    message = ""
+    if expiry is not None:
+        word = "is valid until" if valid else "expired on"
+        message = f"API Token was created by {user.username} and {word} {_iso(expiry)}."
     locked = user.locked_until
     return {
         "id": user.pk,
         "username": user.username,
         "fullName": user.full_name,
-        "lastLogin": None if user.last_login_at is None else milliseconds(user.last_login_at),
-        "lockedUntil": None if locked is None or locked <= now else milliseconds(locked),
+        "lastLogin": "" if user.last_login_at is None else _iso(user.last_login_at),
+        "lockedUntil": "" if locked is None or locked <= now else _iso(locked),
         "active": user.active,
         "loginAttempts": user.login_attempts,
-        "role": user.role,
+        "role": user.role.lower(),
         "mail": user.mail,
         "admin": user.is_admin,
         "hasApiToken": expiry is not None,
         "apiTokenMessage": message,
         "apiTokenValid": valid,
     }
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds")
 
 
 def _step(step: Step) -> dict[str, Any]:
@@ -109,7 +112,7 @@ def _output(output: Output, job: Job) -> dict[str, Any]:
         "name": output.name,
         "description": Output.Name(output.name).label,
         "value": f"{job.pk}/{output.name}",
-        "type": "LOCAL_FOLDER",
+        "type": None,  # Cloudgene never fills it in, and clients check what is there
         "download": True,
         "tree": _tree(files, f"/browse/{output.hash}"),
         "job": None,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from html.entities import codepoint2name
 from typing import Any, Final
 
-from apps.node.michigan.application import APPLICATION_ID, DEFAULTS, NAME, VERSION
+from apps.node.michigan.application import DEFAULTS, NAME, VERSION
 from apps.node.michigan.texts import is_storable
 from apps.node.operations.jobs import Submission
 from apps.node.pipeline.panels import Panel
@@ -33,12 +33,17 @@ def is_file_field(name: str) -> bool:
 
 
 def read_submission(
-    *, fields: Mapping[str, str], file_fields: Iterable[str], panels: Iterable[Panel]
+    *,
+    application_id: str,
+    fields: Mapping[str, str],
+    file_fields: Iterable[str],
+    panels: Iterable[Panel],
 ) -> Submission:
     """What a submission asks for.
 
     Args:
-        fields: Text fields of the form; of a repeated one the last.
+        application_id: As the client spelt it, with or without a version.
+        fields: Text fields of the form; of a repeated one the first.
         file_fields: Names under which uploads came.
         panels: Those of the node, to make a full key of a bare panel id.
 
@@ -47,7 +52,7 @@ def read_submission(
     """
     for name in file_fields:
         if not is_file_field(name):
-            raise ParameterRefused(f"Parameter '{name}' not found.")
+            raise ParameterRefused(_not_found(name))
     parameters: dict[str, Any] = dict(DEFAULTS)
     texts: dict[str, str] = {}
     for field, value in fields.items():
@@ -64,15 +69,15 @@ def read_submission(
             parameters[name] = True
         elif name in DEFAULTS:
             parameters[name] = escape_html4(value)
-        elif not _is_pattern(name):
-            raise ParameterRefused(f"Parameter '{field}' not found.")
+        elif not name.endswith(_PATTERN):
+            raise ParameterRefused(_not_found(name))
     panel = find_panel(parameters["refpanel"], list(panels))
     if panel is not None:
         parameters["refpanel"] = panel.key
     return Submission(
-        name=texts.get("job-name", "")[:255],
+        name=texts.get("job-name", "")[:255] if texts.get("job-name", "").strip() else "",
         application=f"{NAME} {VERSION}",
-        application_id=APPLICATION_ID,
+        application_id=application_id,
         parameters=parameters,
         password=texts.get("password", ""),
     )
@@ -86,6 +91,5 @@ def escape_html4(text: str) -> str:
     )
 
 
-def _is_pattern(name: str) -> bool:
-    known = {*DEFAULTS, *_TEXTS, _FILES}
-    return name.endswith(_PATTERN) and name.removesuffix(_PATTERN) in known
+def _not_found(name: str) -> str:
+    return f"Parameter '{escape_html4(name.removeprefix(_PREFIX))}' not found."

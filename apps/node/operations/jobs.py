@@ -24,6 +24,7 @@ __all__ = [
     "TooManyJobs",
     "cancel_job",
     "delete_job",
+    "refuse_above_limit",
     "restart_job",
     "set_maintenance",
     "spend_download",
@@ -67,6 +68,18 @@ class Submission:
     password: str
 
 
+def refuse_above_limit(*, user: User, limit: int) -> None:
+    """Refuse a user who has `limit` jobs waiting and running; administrators may have any number.
+
+    Raises:
+        TooManyJobs: The limit is reached.
+    """
+    if user.is_admin:
+        return
+    if Job.objects.filter(user=user, state__in=ACTIVE).count() >= limit:
+        raise TooManyJobs(f"Only {limit} jobs per user can be executed simultaneously.")
+
+
 def submit_job(
     *,
     user: User,
@@ -90,9 +103,7 @@ def submit_job(
     """
     with transaction.atomic():
         User.objects.select_for_update().get(pk=user.pk)
-        active = Job.objects.filter(user=user, state__in=ACTIVE).count()
-        if active >= limit and not user.is_admin:
-            raise TooManyJobs(f"Only {limit} jobs per user can be executed simultaneously.")
+        refuse_above_limit(user=user, limit=limit)
         job_id = _reserve_workspace(now)
         try:
             workspaces.move_uploads(job_id, uploads)

@@ -19,7 +19,9 @@ def names_in(job: Job) -> dict[str, bytes]:
 
 
 def test_defaults_are_those_of_the_application():
-    submission = read_submission(fields={}, file_fields=["files"], panels=[])
+    submission = read_submission(
+        application_id="imputationserver2", fields={}, file_fields=["files"], panels=[]
+    )
     assert dict(submission.parameters) == {
         "refpanel": "",
         "build": "hg19",
@@ -38,12 +40,19 @@ def test_defaults_are_those_of_the_application():
 
 def test_text_in_the_place_of_files_is_refused():
     with pytest.raises(ParameterRefused, match="URL-based uploads are no longer supported"):
-        read_submission(fields={"files": "https://example.org/a"}, file_fields=[], panels=[])
+        read_submission(
+            application_id="imputationserver2",
+            fields={"files": "https://example.org/a"},
+            file_fields=[],
+            panels=[],
+        )
 
 
 def test_files_in_the_place_of_text_are_refused():
     with pytest.raises(ParameterRefused, match="'build' not found"):
-        read_submission(fields={}, file_fields=["build"], panels=[])
+        read_submission(
+            application_id="imputationserver2", fields={}, file_fields=["build"], panels=[]
+        )
 
 
 @pytest.mark.parametrize(
