@@ -1,5 +1,8 @@
 #!/usr/bin/env python
-"""The one command line: `manage.py platform …` runs the embedded platform, all else is Django's."""
+"""The one command line: `platform …` runs the embedded platform, `genotypes …` looks after files.
+
+Neither needs settings. All else is Django's.
+"""
 
 import sys
 
@@ -8,6 +11,10 @@ from federated_imputation import deployments
 if __name__ == "__main__":
     if sys.argv[1:2] == ["platform"]:
         from federated_imputation.platform.cli import main
+
+        sys.exit(main(sys.argv[2:]))
+    if sys.argv[1:2] == ["genotypes"]:
+        from apps.genotypes.commands import main
 
         sys.exit(main(sys.argv[2:]))
     deployments.select_settings()

@@ -14,15 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from apps.genotypes.builds import BUILDS
-from apps.genotypes.repair.orders import Order, Outcome, Repair
+from apps.genotypes.repair.orders import Order
 from apps.genotypes.repair.refusals import Refused
 from apps.genotypes.repair.run import repair
+from apps.genotypes.repair.words import end_tidily, outcome_json, parse_repairs
 
-__all__ = ["main", "outcome_json", "parse_repairs"]
+__all__ = ["main"]
 
 
 def main(arguments: Sequence[str]) -> int:
     order = _parse(arguments)
+    end_tidily()
     try:
         outcome = repair(order, lambda percent: _print({"progress": percent}))
     except Refused as refused:
@@ -33,40 +35,6 @@ def main(arguments: Sequence[str]) -> int:
     else:
         _print(outcome_json(outcome))
     return 0
-
-
-def outcome_json(outcome: Outcome) -> dict[str, Any]:
-    """What was made and done, as the last line says it."""
-    return {
-        "made": [
-            {
-                "name": file.name,
-                "size": file.size,
-                "sha256": file.sha256,
-                "chromosome": file.chromosome,
-            }
-            for file in outcome.made
-        ],
-        "done": [
-            {"repair": done.repair.value, "count": done.count, "text": done.text}
-            for done in outcome.done
-        ],
-    }
-
-
-def parse_repairs(text: str) -> frozenset[Repair]:
-    """The repairs of a list with commas.
-
-    Raises:
-        argparse.ArgumentTypeError: one is none; the text says which there are.
-    """
-    known = {one.value: one for one in Repair}
-    words = [word.strip() for word in text.split(",") if word.strip()]
-    if unknown := [word for word in words if word not in known]:
-        raise argparse.ArgumentTypeError(
-            f"{unknown[0]!r} is no repair; there are: {', '.join(known)}"
-        )
-    return frozenset(known[word] for word in words)
 
 
 def _parse(arguments: Sequence[str]) -> Order:

@@ -162,7 +162,7 @@ def _by_plink2(path: Path, kind: FileFormat, work: Path, build: str | None) -> P
         source += ["--split-par", build]
     chromosomes = "chrMT" if build == "hg38" else "MT"
     run_plink2(
-        [*source, "--export", "vcf", "bgz", "id-paste=iid", "--output-chr", chromosomes,
+        [*source, "--export", "vcf-4.2", "bgz", "id-paste=iid", "--output-chr", chromosomes,
          "--out", out],
         work,
         format_name=name,
