@@ -197,15 +197,17 @@ class ChunkReport:
 
     Attributes:
         name: As the service names it, `chunk_20_0000000001_0020000000`.
-        sites: Sites that are left after the rules, typed-only ones included.
-        found: Those of them that are in the panel.
+        compared: Sites that no rule of the file alone leaves out.
+        found: Those of them whose position the panel has.
+        sites: Those of them that are kept.
         samples_low_call_rate: Samples called at less than the share that the panel asks for.
         fault: Why it is left out, in the words of `ChunkFault`; None for a chunk that is kept.
     """
 
     name: str
-    sites: int
+    compared: int
     found: int
+    sites: int
     samples_low_call_rate: int
     fault: str | None
 
@@ -218,8 +220,9 @@ class PanelReport:
         key: As the caller names the panel.
         known: Whether its sites are known here; without them all counts are 0.
         overlap: Share of the compared sites whose position the panel has; None without any.
-        matches: Sites with the panel's alleles, palindromic ones included.
-        palindromic: A/T and C/G sites among those found, whose strand cannot be told.
+        matches: Sites with the panel's REF and ALT.
+        palindromic: A/T and C/G sites that the panel has the other way round: kept, since their
+            strand cannot be told.
         both: Sites that are strand flips and allele switches at once; in neither of these.
         low_call_rate: Matching sites that are left out since more than 10 % is missing.
         frequency_correlation: Pearson's r of the ALT frequencies at the matching sites.

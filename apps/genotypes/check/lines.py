@@ -1,0 +1,166 @@
+"""Cut text into lines, and lines at their tabs, many at a time and without a loop.
+
+The records of a VCF are short and many, or long and few; either way the work is done on whole
+pieces of the text as arrays of bytes.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from apps.genotypes.bgzf import LineTooLong
+from apps.genotypes.check.content import PIECE, Piece
+from apps.genotypes.check.header import MAX_LINE
+
+__all__ = ["Bytes", "Flags", "Numbers", "Records", "TextLines", "whole_lines"]
+
+Numbers = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+Bytes = npt.NDArray[np.uint8]
+
+# Bytes behind the last line, so that a fixed number of bytes can be taken from any place in it.
+_PAD: Final = b"\n" * 16
+
+
+def whole_lines(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """Cut pieces at line ends, so that each holds whole lines; the last one gets its line feed.
+
+    Raises:
+        LineTooLong: no line end within `MAX_LINE` bytes.
+    """
+    rest: list[bytes] = []
+    held = 0
+    read = 0
+    for piece in pieces:
+        read = piece.read
+        end = piece.text.rfind(b"\n") + 1
+        if end:
+            yield Piece(text=b"".join([*rest, piece.text[:end]]), read=read)
+            rest, held = [], 0
+        if end < len(piece.text):
+            rest.append(piece.text[end:])
+            held += len(rest[-1])
+        if held > MAX_LINE:
+            raise LineTooLong(f"a line is longer than {MAX_LINE} bytes")
+    if held:
+        yield Piece(text=b"".join([*rest, b"\n"]), read=read)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TextLines:
+    """Neighbouring lines of a text.
+
+    Attributes:
+        text: The text they lie in; carriage returns at line ends have become line feeds.
+        starts, ends: Where each starts, and where it ends without its line end.
+        returns: Which of them end with a carriage return too.
+        numbers: Their numbers in the file, from 1.
+    """
+
+    text: bytes
+    starts: Numbers
+    ends: Numbers
+    returns: Flags
+    numbers: Numbers
+
+    @classmethod
+    def cut(cls, text: bytes, *, first: int) -> "TextLines":
+        """Cut whole lines; `first` is the number of the first one."""
+        array = np.frombuffer(text, np.uint8)
+        ends = np.flatnonzero(array == ord("\n"))
+        starts = np.empty_like(ends)
+        starts[:1] = 0
+        starts[1:] = ends[:-1] + 1
+        returns = (array[np.maximum(ends - 1, 0)] == ord("\r")) & (ends > starts)
+        if returns.any():
+            text = text.replace(b"\r\n", b"\n\n")
+        return cls(
+            text=text,
+            starts=starts,
+            ends=ends - returns,
+            returns=returns,
+            numbers=np.arange(first, first + len(ends)),
+        )
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def columns(self) -> Numbers:
+        """How many columns each line has, counted in constant memory."""
+        if len(self.text) > 4 * PIECE:
+            spans = zip(self.starts.tolist(), self.ends.tolist(), strict=True)
+            return np.array([self.text.count(b"\t", a, b) for a, b in spans], np.int64) + 1
+        tabs = np.flatnonzero(np.frombuffer(self.text, np.uint8) == ord("\t"))
+        low, high = np.searchsorted(tabs, [self.starts, self.ends])
+        return np.asarray(high - low + 1)
+
+    def only(self, chosen: Flags) -> "TextLines":
+        """Some of the lines, in the same text."""
+        return TextLines(
+            text=self.text,
+            starts=self.starts[chosen],
+            ends=self.ends[chosen],
+            returns=self.returns[chosen],
+            numbers=self.numbers[chosen],
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Records:
+    """Lines with the right number of columns, cut at their tabs.
+
+    Attributes:
+        array: Bytes of the text, with some line feeds behind it.
+        tabs: Where the tabs of each line are, shape (lines, columns - 1).
+    """
+
+    lines: TextLines
+    array: Bytes
+    tabs: Numbers
+
+    @classmethod
+    def cut(cls, lines: TextLines, columns: int) -> "tuple[Records, Flags]":
+        """Cut those lines that have so many columns.
+
+        Returns:
+            They, and which of the lines they are.
+        """
+        array = np.frombuffer(lines.text + _PAD, np.uint8)
+        wanted = columns - 1
+        if len(lines.text) > 4 * PIECE:
+            # A line of megabytes may be tabs alone: count before they are told one by one.
+            good = lines.columns() == columns
+            lines = lines.only(good)
+            inside = np.zeros(len(array), bool)
+            for start, end in zip(lines.starts.tolist(), lines.ends.tolist(), strict=True):
+                inside[start:end] = array[start:end] == ord("\t")
+            tabs = np.flatnonzero(inside)
+            return cls(lines=lines, array=array, tabs=tabs.reshape(len(lines), wanted)), good
+        tabs = np.flatnonzero(array == ord("\t"))
+        if len(tabs) == len(lines) * wanted:
+            table = tabs.reshape(len(lines), wanted)
+            if (table[:, 0] > lines.starts).all() and (table[:, -1] < lines.ends).all():
+                return cls(lines=lines, array=array, tabs=table), np.ones(len(lines), bool)
+        low, high = np.searchsorted(tabs, [lines.starts, lines.ends])
+        good = high - low == wanted
+        table = tabs[low[good, None] + np.arange(wanted)]
+        return cls(lines=lines.only(good), array=array, tabs=table), good
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def field(self, row: int, column: int) -> bytes:
+        """One of the first nine columns of a line, counted from 0."""
+        start = self.lines.starts[row] if column == 0 else self.tabs[row, column - 1] + 1
+        return self.lines.text[int(start) : int(self.tabs[row, column])]
+
+    def cells(self, row: int) -> bytes:
+        """All sample columns of a line, with the tabs between them."""
+        return self.lines.text[int(self.tabs[row, 8]) + 1 : int(self.lines.ends[row])]
+
+    def only(self, chosen: Flags) -> "Records":
+        """Some of the lines."""
+        return Records(lines=self.lines.only(chosen), array=self.array, tabs=self.tabs[chosen])
