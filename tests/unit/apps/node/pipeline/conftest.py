@@ -35,6 +35,17 @@ def write_vcf(path, rows, *, samples, meta=()):
     return path
 
 
+def write_records(path, lines, *, samples):
+    """Write BGZF; a line is a `qc_oracle.Line`."""
+    columns = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *samples]
+    with BgzfWriter(path) as out:
+        out.write("\t".join(["##fileformat=VCFv4.2\n" + columns[0], *columns[1:]]).encode() + b"\n")
+        for chromosome, position, name, ref, alt, flag, calls in lines:
+            fixed = [chromosome, str(position), name, ref, alt, ".", flag, ".", "GT"]
+            out.write("\t".join([*fixed, *calls]).encode() + b"\n")
+    return path
+
+
 def names(count):
     return [f"s{number}" for number in range(count)]
 
