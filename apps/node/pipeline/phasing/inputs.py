@@ -4,7 +4,8 @@ The files tell the program genotypes, positions and genetic places, and nothing 
 numbered, since Beagle throws when study and panel share a name. All alleles are A and C, and a
 second variant of one position is put a base further on, so that indels and sites with several
 alleles are phased like all others. The chromosome is called 1, since the programs treat names
-that they do not know in ways of their own. A haploid genotype is written as a homozygous one.
+that they do not know in ways of their own. A haploid genotype is written as a homozygous one, and
+a panel with an odd number of haplotypes, as chromosome X has, with its last one twice.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,7 +25,7 @@ from apps.node.pipeline.genetic_map import centimorgans
 from apps.node.pipeline.panel_index import PanelIndex
 from apps.node.pipeline.phasing.protocol import PhasingTask
 
-__all__ = ["CHROMOSOME", "Record", "read_records", "write_inputs"]
+__all__ = ["CHROMOSOME", "Record", "Sent", "read_records", "write_inputs"]
 
 CHROMOSOME = "1"
 
@@ -60,11 +61,22 @@ def read_records(path: Path) -> Iterator[Record]:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Sites:
-    """The shared sites: their index into the panel and the position that they are given."""
+class Sent:
+    """The study's records of a window, and what of them a program is given.
 
+    Attributes:
+        path: VCF, BGZF, only GT.
+        shared: Which records are at sites of the panel, shape (records,).
+        panel: Index of those into the panel, shape (M,).
+        positions: Positions that they are given, strictly rising, shape (M,).
+        haploid: Which samples have haploid genotypes, shape (samples,).
+    """
+
+    path: Path
+    shared: npt.NDArray[np.bool_]
     panel: npt.NDArray[np.int64]
     positions: npt.NDArray[np.int64]
+    haploid: npt.NDArray[np.bool_]
 
 
 def write_inputs(
@@ -75,7 +87,7 @@ def write_inputs(
     threads: int,
     memory_mb: int,
     folder: Path,
-) -> tuple[PhasingTask, npt.NDArray[np.bool_]]:
+) -> tuple[PhasingTask, Sent]:
     """Write the files of one window, reading and writing record by record.
 
     Args:
@@ -84,25 +96,22 @@ def write_inputs(
         map_file: Its genetic map.
         folder: Where to write.
 
-    Returns:
-        The task, and which records of `targets` are in it, shape (records,).
-
     Raises:
         PanelError: the map cannot be read.
     """
     task_targets, reference = folder / "targets.vcf.gz", folder / "reference.vcf.gz"
-    sites, shared = _write_targets(targets, index, task_targets)
-    _write_reference(index, sites, reference)
+    sent = _write_targets(targets, index, task_targets)
+    _write_reference(index, sent, reference)
     task = PhasingTask(
         targets=task_targets,
         reference=reference,
-        positions=sites.positions,
-        centimorgans=_rising(centimorgans(sites.positions, map_file), sites.positions),
+        positions=sent.positions,
+        centimorgans=_rising(centimorgans(sent.positions, map_file), sent.positions),
         threads=threads,
         memory_mb=memory_mb,
         folder=folder,
     )
-    return task, shared
+    return task, sent
 
 
 def _rising(
@@ -112,17 +121,18 @@ def _rising(
     return places + (positions - positions[:1]) * _LEAST_CM_PER_BASE
 
 
-def _write_targets(
-    source: Path, index: PanelIndex, path: Path
-) -> tuple[_Sites, npt.NDArray[np.bool_]]:
+def _write_targets(source: Path, index: PanelIndex, path: Path) -> Sent:
     panel: list[int] = []
     positions: list[int] = []
     shared: list[bool] = []
+    haploid = np.zeros(0, bool)
     with ExitStack() as stack:
         out: _Writer | None = None
         for record in read_records(source):
             if out is None:
                 out = stack.enter_context(_Writer(path, "S", len(record.calls), phased=False))
+                haploid = np.zeros(len(record.calls), bool)
+            haploid |= record.calls[:, 1] == ABSENT
             place = _find(index, record)
             shared.append(place is not None)
             if place is None:
@@ -131,8 +141,13 @@ def _write_targets(
             positions.append(max(record.position, positions[-1] + 1 if positions else 0))
             calls = record.calls
             out.add(positions[-1], np.where(calls == ABSENT, calls[:, :1], calls))
-    sites = _Sites(panel=np.array(panel, np.int64), positions=np.array(positions, np.int64))
-    return sites, np.array(shared, bool)
+    return Sent(
+        path=source,
+        shared=np.array(shared, bool),
+        panel=np.array(panel, np.int64),
+        positions=np.array(positions, np.int64),
+        haploid=haploid,
+    )
 
 
 def _find(index: PanelIndex, record: Record) -> int | None:
@@ -144,13 +159,15 @@ def _find(index: PanelIndex, record: Record) -> int | None:
     return None
 
 
-def _write_reference(index: PanelIndex, sites: _Sites, path: Path) -> None:
+def _write_reference(index: PanelIndex, sent: Sent, path: Path) -> None:
     size = max(1, _BLOCK // index.haplotypes)
-    with _Writer(path, "R", index.haplotypes // 2, phased=True) as out:
-        for low in range(0, len(sites.panel), size):
+    with _Writer(path, "R", (index.haplotypes + 1) // 2, phased=True) as out:
+        for low in range(0, len(sent.panel), size):
             block = slice(low, low + size)
-            alleles = index.alleles(sites.panel[block]).astype(np.int8)
-            for position, row in zip(sites.positions[block].tolist(), alleles, strict=True):
+            alleles = index.alleles(sent.panel[block]).astype(np.int8)
+            if index.haplotypes % 2:
+                alleles = np.concatenate([alleles, alleles[:, -1:]], axis=1)
+            for position, row in zip(sent.positions[block].tolist(), alleles, strict=True):
                 out.add(position, row.reshape(-1, 2))
 
 

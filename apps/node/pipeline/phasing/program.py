@@ -137,12 +137,12 @@ def _reason(
     if _DISK_FULL.search(words):
         return "The disk of this server is full. Please try again later or contact the operators."
     if threw:
-        return f"{name} failed with an error of its own, which is in the job's log."
+        return f"{name} failed with an error of its own, which the log of the job shows."
     if late:
-        return f"{name} did not end within {timeout:,.0f} seconds and was stopped."
+        return f"{name} did not end within {timeout:,g} seconds and was stopped."
     if status < 0:
         return f"{name} was ended by {_signal(-status)}."
-    return f"{name} ended with status {status}; what it said is in the job's log."
+    return f"{name} ended with status {status}; the log of the job shows what it said."
 
 
 def _signal(number: int) -> str:

@@ -18,11 +18,10 @@ from apps.genotypes.bgzf import BgzfWriter
 from apps.genotypes.calls import ABSENT, MISSING, Calls, format_calls
 from apps.genotypes.tabix import TabixIndex
 from apps.genotypes.vcf import vcf_lines
-from apps.node.pipeline.phasing.inputs import Record, read_records
+from apps.node.pipeline.phasing.inputs import Record, Sent, read_records
 from apps.node.pipeline.phasing.protocol import PhasingFailed
 
 __all__ = [
-    "Source",
     "Written",
     "ordered",
     "phased_records",
@@ -32,22 +31,6 @@ __all__ = [
 ]
 
 Samples = npt.NDArray[np.bool_]
-
-
-class Source(NamedTuple):
-    """Where the phased records of a window come from.
-
-    Attributes:
-        sent: The study's records.
-        shared: Which of them the program was given.
-        positions: The positions that it was given for those, in order.
-        phased: What it wrote.
-    """
-
-    sent: Path
-    shared: npt.NDArray[np.bool_]
-    positions: npt.NDArray[np.int64]
-    phased: Path | None
 
 
 class Written(NamedTuple):
@@ -80,24 +63,26 @@ def ordered(sent: Calls, phased: Calls) -> Calls:
     return result
 
 
-def phased_records(source: Source) -> Iterator[tuple[Record, bool]]:
+def phased_records(sent: Sent, phased: Path | None) -> Iterator[tuple[Record, bool]]:
     """All records of the window in order, and which of them the program phased.
+
+    Args:
+        phased: What the program wrote; None phases nothing.
 
     Raises:
         PhasingFailed: The program wrote other sites or samples than it was given.
     """
-    answers = iter(()) if source.phased is None else read_records(source.phased)
+    answers = iter(()) if phased is None else _read_answers(phased)
     answer = next(answers, None)
-    positions = iter(source.positions.tolist())
-    turned: Samples | None = None
-    for record, shared in zip(read_records(source.sent), source.shared.tolist(), strict=True):
-        if turned is None:
-            turned = np.zeros(len(record.calls), bool)
+    positions = iter(sent.positions.tolist())
+    turned = np.zeros_like(sent.haploid)
+    for record, shared in zip(read_records(sent.path), sent.shared.tolist(), strict=True):
         position = next(positions) if shared else None
         if answer is not None and answer.position == position:
             if answer.calls.shape != record.calls.shape or (answer.calls < 0).any():
                 raise PhasingFailed("The phasing program wrote other genotypes than were asked.")
             calls = ordered(record.calls, answer.calls)
+            calls[sent.haploid, 1] = ABSENT
             apart = _apart(record.calls)
             turned[apart] = (calls != record.calls)[apart, 0]
             yield record._replace(calls=calls), True
@@ -106,6 +91,13 @@ def phased_records(source: Source) -> Iterator[tuple[Record, bool]]:
             yield record._replace(calls=_turn(record.calls, turned)), False
     if answer is not None:
         raise PhasingFailed("The phasing program wrote other sites than were asked.")
+
+
+def _read_answers(path: Path) -> Iterator[Record]:
+    try:
+        yield from read_records(path)
+    except (ValueError, IndexError) as error:
+        raise PhasingFailed("The phasing program wrote no genotypes that can be read.") from error
 
 
 def within(records: Iterator[tuple[Record, bool]], stretch: range) -> Iterator[tuple[Record, bool]]:

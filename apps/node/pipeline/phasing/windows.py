@@ -19,7 +19,6 @@ from apps.node.pipeline.panels import Panel
 from apps.node.pipeline.phasing.inputs import read_records, write_inputs
 from apps.node.pipeline.phasing.protocol import PhasingEngine, PhasingFailed
 from apps.node.pipeline.phasing.result import (
-    Source,
     phased_records,
     turned_against,
     within,
@@ -119,7 +118,7 @@ def _phase(
 ) -> PhasedChunk:
     work = folder / "work"
     work.mkdir(parents=True)
-    task, shared = write_inputs(
+    task, sent = write_inputs(
         targets,
         open_index(panel, chunk.chromosome),
         map_file=panel.chromosomes[chunk.chromosome].map,
@@ -128,23 +127,18 @@ def _phase(
         folder=work,
     )
     enough = len(task.positions) >= _FEWEST
-    source = Source(
-        sent=targets,
-        shared=shared,
-        positions=task.positions,
-        phased=engine.phase(task, progress=progress, log=log) if enough else None,
-    )
+    answer = engine.phase(task, progress=progress, log=log) if enough else None
     turned = np.zeros(chunk.samples, bool)
     if before is not None and _are_neighbours(before.chunk, chunk):
         seam = range(chunk.start - margin, chunk.start + margin)
         turned = turned_against(
             (record for record in read_records(before.path) if record.position in seam),
-            (record for record, _ in within(phased_records(source), seam)),
+            (record for record, _ in within(phased_records(sent, answer), seam)),
             chunk.samples,
         )
     path = folder / targets.name
     written = write_records(
-        within(phased_records(source), range(chunk.start - margin, chunk.end + margin + 1)),
+        within(phased_records(sent, answer), range(chunk.start - margin, chunk.end + margin + 1)),
         path,
         like=targets,
         turned=turned,
