@@ -19,9 +19,9 @@ from typing import Final
 import pyzipper
 
 from apps.genotypes.accuracy import measure
+from apps.node.example import RealDataMissing
 from apps.node.pipeline.panels import Panel
 from benchmarks import Row
-from federated_imputation.platform.example import RealDataMissing
 from federated_imputation.platform.state import CHECKOUT
 from federated_imputation.platform.studies import Study, StudyPanel, prepare
 

@@ -18,6 +18,7 @@ from typing import Final
 import requests
 
 from apps.genotypes.accuracy import FilesDiffer
+from apps.node.example import RealDataMissing
 from apps.node.pipeline.panels import PanelError
 from federated_imputation import deployments
 from federated_imputation.platform.api_client import (
@@ -29,7 +30,6 @@ from federated_imputation.platform.api_client import (
 from federated_imputation.platform.demo_jobs import JobsFailed, follow, submit
 from federated_imputation.platform.demo_results import Unreadable, collect, sweep
 from federated_imputation.platform.environment import inherited_variables, read_environment
-from federated_imputation.platform.example import RealDataMissing
 from federated_imputation.platform.layout import Layout, decide_layout
 from federated_imputation.platform.progress import open_display
 from federated_imputation.platform.report import DemoResult, as_json, render

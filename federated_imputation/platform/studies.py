@@ -13,9 +13,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from apps.genotypes.bgzf import BgzfWriter
-from apps.node.kit_panels import KIT, POPULATIONS
-from apps.node.pipeline.panels import Panel, Population, read_panel, write_panel
-from federated_imputation.platform.example import (
+from apps.node.example import (
     ARRAY,
     INSTALLED,
     MAP,
@@ -25,6 +23,8 @@ from federated_imputation.platform.example import (
     find_example,
     make_folder,
 )
+from apps.node.kit_panels import KIT, POPULATIONS
+from apps.node.pipeline.panels import Panel, Population, read_panel, write_panel
 
 __all__ = [
     "Study",

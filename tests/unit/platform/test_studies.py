@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from apps.genotypes.bgzf import check_end
+from apps.node.example import RealDataMissing, fetch_example
 from apps.node.kit_panels import KIT
 from apps.node.pipeline.panels import read_panels
-from federated_imputation.platform.example import RealDataMissing, fetch_example
 from federated_imputation.platform.studies import Study, prepare
 
 SAMPLES = [f"HG{number:05}" for number in range(1, 21)]
