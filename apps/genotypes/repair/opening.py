@@ -126,7 +126,7 @@ def _opened_plink(plink: PlinkVcf, progress: Progress) -> Opened:
                 f"REF is A2 at {plink.by_custom:,} sites, since nothing says which allele is the "
                 "reference's: check the file against a panel."
             )
-        found += [f"{count:,} variants left out: {why}." for why, count in plink.left_out.items()]
+        found += [f"Left out since {why}: {count:,}." for why, count in plink.left_out.items()]
         if plink.mixed_haploid:
             found.append(
                 f"{plink.mixed_haploid:,} genotypes of two alleles where there is one are missing "

@@ -229,15 +229,15 @@ class PlinkVcf:
         a1, a2 = fields[4].upper(), fields[5].upper()
         reason = ""
         if name is None:
-            reason = "chromosome is none of 1 to 22, X, Y and MT"
+            reason = "their chromosome is none of 1 to 22, X, Y and MT"
         elif not fields[3].isdigit() or len(fields[3]) > 9 or int(fields[3]) == 0:
-            reason = "no position"
+            reason = "they have no position"
         elif not all(
             _ALLELE.fullmatch(allele) or allele == _MISSING_ALLELE for allele in (a1, a2)
         ) or {a1, a2} == {_MISSING_ALLELE}:
-            reason = "alleles are not of the letters A, C, G and T"
+            reason = "their alleles are not of the letters A, C, G and T"
         elif a1 == a2:
-            reason = "both alleles are the same"
+            reason = "both of their alleles are the same"
         if name is None or reason:
             self.left_out[reason] += counts
             return None

@@ -9,8 +9,9 @@ import pytest
 from cyvcf2 import VCF
 
 from apps.genotypes.bgzf import check_end
+from apps.genotypes.repair.orders import Order, Repair
 from apps.genotypes.repair.refusals import Refused
-from apps.genotypes.repair.run import Order, Repair, repair
+from apps.genotypes.repair.run import repair
 from tests.unit.apps.genotypes.repair.damaged import (
     STUDY,
     join,
