@@ -145,7 +145,7 @@ def test_an_unphased_study_is_imputed(engine, kit_panel, study, run, workspace):
     assert f"##mis_phasing={engine.name.lower()} {engine.version}\n" in dose.raw_header
     truth = {int(row[1]): [sum(map(int, call.split("|"))) for call in row[5:]] for row in TRUTH}
     typed = [v for v in dose if v.POS in truth and v.INFO.get("TYPED")]
-    assert len(typed) > SITES * 0.9
+    assert len(typed) > SITES * 0.6
     r = np.corrcoef(
         np.concatenate([v.format("DS")[:, 0] for v in typed]),
         np.concatenate([truth[v.POS] for v in typed]),

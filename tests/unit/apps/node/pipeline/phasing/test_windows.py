@@ -2,7 +2,9 @@
 
 import errno
 import random
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from apps.genotypes.bgzf import BgzfWriter
 from apps.genotypes.calls import ABSENT
 from apps.genotypes.job_rules import Chunk
 from apps.node.pipeline.phasing import PhasingFailed, phase_chunk
-from apps.node.pipeline.phasing.inputs import read_records
+from apps.node.pipeline.phasing.inputs import Record, read_records
 from apps.node.pipeline.phasing.result import ordered
 from tests.unit.apps.node.pipeline.conftest import names, write_vcf
 
@@ -43,13 +45,13 @@ def unordered(calls):
 class Oracle:
     """An engine that knows the truth, turns some samples, and writes what it is told to."""
 
-    truth: dict
-    turned: tuple = ()
-    leave_out: tuple = ()
+    truth: dict[int, Any]
+    turned: Collection[int] = ()
+    leave_out: Collection[int] = ()
     name: str = "Oracle"
     version: str = "1"
-    given: list = field(default_factory=list)
-    names: list = field(default_factory=list)
+    given: list[Record] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
 
     def phase(self, task, *, progress, log):
         path = task.folder / "oracle.vcf.gz"
