@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from apps.shared.openapi import examples
+from federated_imputation.monolith.files.examples import EXAMPLES
 
 __all__ = ["add_examples"]
 
@@ -180,4 +181,4 @@ _VALUES: Final[dict[str, Any]] = {
 
 def add_examples(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Add an example to every request and answer; a drf-spectacular postprocessing hook."""
-    return examples.add_examples(result, _VALUES)
+    return examples.add_examples(result, {**_VALUES, **EXAMPLES})

@@ -156,15 +156,23 @@ CELERY_BROKER_URL = REDIS_URL
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_IMPORTS = [
     "federated_imputation.monolith.accounts.tasks",
+    "federated_imputation.monolith.files.tasks",
     "federated_imputation.monolith.jobs.tasks",
 ]
 CELERY_TASK_IGNORE_RESULT = True
 # Beat's messages die unread when no worker runs; the rows keep what is due.
 CELERY_BEAT_SCHEDULE = {
     "accounts.sweep": {"task": "accounts.sweep", "schedule": 3600.0, "options": {"expires": 600}},
-    "jobs.tick": {"task": "jobs.tick", "schedule": 1.0, "options": {"expires": 5}},
+    "files.sweep": {"task": "files.sweep", "schedule": 3600.0, "options": {"expires": 600}},
+    "files.tick": {"task": "files.tick", "schedule": 1.0, "options": {"expires": 5}},
     "jobs.sweep": {"task": "jobs.sweep", "schedule": 3600.0, "options": {"expires": 600}},
 }
+# Genotype files that one user keeps: all together, and so each.
+GENOTYPE_STORAGE_MB = env.integer("GENOTYPE_STORAGE_MB", default=20_000)
+# Checks and repairs of files: child processes at a time, and what each may use.
+FILE_RUNS_AT_ONCE = env.integer("FILE_RUNS_AT_ONCE", default=2)
+FILE_RUN_MEMORY_MB = env.integer("FILE_RUN_MEMORY_MB", default=2_000)
+FILE_RUN_SECONDS = env.integer("FILE_RUN_SECONDS", default=4 * 3600)
 # A due job whose announcement no worker took in this time is announced again.
 JOB_DISPATCH_SECONDS = 30
 

@@ -30,7 +30,8 @@ _Found = TypeVar("_Found")
 _MEGABYTE = 1024 * 1024
 _SMALL_MB = 1
 _OTHER_FIELDS_MB = 1
-_UPLOAD = ("POST", "/api/jobs/")
+_JOB = ("POST", "/api/jobs/")
+_FILE = ("POST", "/api/files/")
 _DAY_SECONDS = 24 * 3600.0
 # A body lies on the disk as it came, and as the file that is made of it.
 _COPIES = 2
@@ -40,16 +41,21 @@ no_room = Refusal(status=507, answer={"detail": NO_ROOM.sentence})
 async def rule(scope: Scope) -> BodyAllowance:
     """Only an upload of somebody who is let in, by session or by token, may be large.
 
-    It may be as large as the service that accepts the most. That of the chosen service is checked
-    with the other fields; this limit holds before a byte is stored, when nobody knows yet which
-    service it is or whether the user may do it. While the database does not answer, nobody is let
+    That of a job may be as large as the service that accepts the most. That of the chosen service
+    is checked with the other fields; this limit holds before a byte is stored, when nobody knows
+    yet which service it is or whether the user may do it. A file to keep may be as large as all
+    that a user may keep. While the database does not answer, nobody is let
     in, and what is not small is answered with 503. An upload that the disk has no room for is
     answered with 507 before its first byte.
     """
     limit_mb = _SMALL_MB
+    asked = scope["method"], scope["path"]
     try:
-        if (scope["method"], scope["path"]) == _UPLOAD and await _is_let_in(scope):
-            limit_mb = max(_SMALL_MB, await _largest_upload_mb() + _OTHER_FIELDS_MB)
+        if asked in {_JOB, _FILE} and await _is_let_in(scope):
+            largest_mb = (
+                settings.GENOTYPE_STORAGE_MB if asked == _FILE else await _largest_upload_mb()
+            )
+            limit_mb = max(_SMALL_MB, largest_mb + _OTHER_FIELDS_MB)
             free = shutil.disk_usage(storage.absolute("")).free
             if min(announced_length(scope), limit_mb * _MEGABYTE) * _COPIES > free:
                 logger.error("The disk has %d MB left: an upload is refused.", free // _MEGABYTE)

@@ -8,7 +8,8 @@ import hashlib
 import os
 import re
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
@@ -22,12 +23,16 @@ from federated_imputation.monolith.files.formats import extension_of
 __all__ = [
     "StoredUpload",
     "absolute",
+    "adopt",
     "digest",
     "find",
+    "link_upload",
     "make_folder",
+    "new_path",
     "remove",
     "result_path",
     "settle",
+    "store_set",
     "store_upload",
     "swept",
     "upload_name",
@@ -35,6 +40,11 @@ __all__ = [
 
 UPLOADS: Final = PurePosixPath("uploads/input")
 RESULTS: Final = PurePosixPath("results")
+GENOTYPES: Final = PurePosixPath("genotypes")
+MAKING: Final = PurePosixPath("making")
+PANELS: Final = PurePosixPath("panels")
+# Below these, folders come and go with their files.
+_NESTED: Final = (RESULTS, MAKING, PANELS)
 # The column of the path has 100 characters, of which the folder and the id take 47.
 _MOST_UPLOAD_NAME: Final = 50
 _MOST_RESULT_NAME: Final = 100
@@ -81,13 +91,15 @@ def find(path: str) -> Path | None:
     return full if full.is_file() else None
 
 
-def store_upload(blocks: Iterable[bytes], *, name: str) -> StoredUpload:
+def store_upload(
+    blocks: Iterable[bytes], *, name: str, folder: PurePosixPath = UPLOADS
+) -> StoredUpload:
     """Write an upload under a name of its own that ends like `name`; constant memory.
 
     Raises:
         OSError: The disk is full or not writable; nothing is left behind.
     """
-    path = str(UPLOADS / f"{uuid.uuid4().hex}-{_safe(name, _MOST_UPLOAD_NAME)}")
+    path = new_path(name, folder=folder)
     target = absolute(path)
     make_folder(target.parent)
     sha256 = hashlib.sha256()
@@ -105,6 +117,64 @@ def store_upload(blocks: Iterable[bytes], *, name: str) -> StoredUpload:
         raise
     sync_folder(target.parent)
     return StoredUpload(path=path, size=size, sha256=sha256.hexdigest())
+
+
+def store_set(
+    members: Mapping[str, Iterable[bytes]], *, name: str, folder: PurePosixPath
+) -> StoredUpload:
+    """Write files that belong together as one zip, not compressed; constant memory.
+
+    The same members make the same bytes.
+
+    Raises:
+        OSError: The disk is full or not writable; nothing is left behind.
+    """
+    path = new_path(name, folder=folder)
+    target = absolute(path)
+    make_folder(target.parent)
+    try:
+        with zipfile.ZipFile(target, "x", zipfile.ZIP_STORED) as archive:
+            for member in sorted(members):
+                with archive.open(zipfile.ZipInfo(member), "w", force_zip64=True) as file:
+                    for block in members[member]:
+                        file.write(block)
+        sync_file(target)
+        size, sha256 = digest(target)
+    except OSError:
+        target.unlink(missing_ok=True)
+        raise
+    sync_folder(target.parent)
+    return StoredUpload(path=path, size=size, sha256=sha256)
+
+
+def new_path(name: str, *, folder: PurePosixPath) -> str:
+    """A path in `folder` that nothing has, ending like `name`; at most 100 characters."""
+    return str(folder / f"{uuid.uuid4().hex}-{_safe(name, _MOST_UPLOAD_NAME)}")
+
+
+def adopt(temporary: Path, *, name: str, folder: PurePosixPath) -> str:
+    """Move a whole file to a path of its own in `folder`, for good; return the path."""
+    path = new_path(name, folder=folder)
+    target = absolute(path)
+    make_folder(target.parent)
+    settle(temporary, target)
+    return path
+
+
+def link_upload(path: str, *, name: str) -> str:
+    """Give the bytes at `path` a second name among the uploads; each name can go by itself.
+
+    Raises:
+        FileNotFoundError: There is nothing at `path` (any more).
+    """
+    source = absolute(path)
+    second = new_path(name, folder=UPLOADS)
+    target = absolute(second)
+    make_folder(target.parent)
+    os.utime(source)  # the sweep leaves alone what is young, and no row names the link yet
+    os.link(source, target)
+    sync_folder(target.parent)
+    return second
 
 
 def upload_name(path: str) -> str:
@@ -176,9 +246,14 @@ def make_folder(folder: Path) -> None:
 
 
 def _safe(name: str, most: int) -> str:
-    """The last part of `name` in `A-Za-z0-9._-`, its end kept when it is too long."""
-    last = PurePosixPath(name.replace("\\", "/")).name
-    return _UNSAFE.sub("_", last)[-most:].lstrip(".-") or "file"
+    """The last part of `name` in `A-Za-z0-9._-`, its end kept when it is too long.
+
+    Before a known ending there is always something: services take no file that is called `.vcf.gz`.
+    """
+    last = _UNSAFE.sub("_", PurePosixPath(name.replace("\\", "/")).name)
+    ending = extension_of(last) or ""
+    stem = last[: len(last) - len(ending)]
+    return (stem[-(most - len(ending)) :].lstrip(".-") or "file") + last[len(stem) :]
 
 
 def _files(base: Path) -> Iterator[Path]:
@@ -187,8 +262,8 @@ def _files(base: Path) -> Iterator[Path]:
 
 
 def _remove_empty_folders(folder: Path) -> None:
-    root = absolute(str(RESULTS))
-    while folder != root and folder.is_relative_to(root):
+    roots = [absolute(str(root)) for root in _NESTED]
+    while any(root in folder.parents for root in roots):
         try:
             folder.rmdir()
         except OSError:  # another file is in it, or another process was first

@@ -25,7 +25,7 @@ from federated_imputation.monolith.files import operations, queries
 from federated_imputation.monolith.files.models import ResultFile
 from federated_imputation.monolith.files.presentation import ResultFileOutput, download_url
 
-__all__ = ["DownloadView", "ResultFileListView", "ResultFileView"]
+__all__ = ["AnyAccept", "DownloadView", "ResultFileListView", "ResultFileView"]
 
 
 class ResultFileListView(ListAPIView[ResultFile]):
@@ -51,7 +51,7 @@ class ResultFileView(APIView):
         return Response(ResultFileOutput(file).data)
 
 
-class _AnyAccept(BaseContentNegotiation):
+class AnyAccept(BaseContentNegotiation):
     """Takes every `Accept`: the answer is the file, whatever its type is called."""
 
     def select_parser(self, request: Request, parsers: Any) -> Any:
@@ -74,7 +74,7 @@ class DownloadView(APIView):
     """
 
     permission_classes = [in_scope("files")]
-    content_negotiation_class = _AnyAccept
+    content_negotiation_class = AnyAccept
 
     class DownloadLink(serializers.Serializer[Any]):
         download_url = serializers.CharField()

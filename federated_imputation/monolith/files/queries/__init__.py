@@ -1,5 +1,18 @@
-"""Reads of the files domain that other domains need."""
+"""Reads of the files domain."""
 
+from federated_imputation.monolith.files.queries.genotypes import (
+    find_genotype_file,
+    find_run,
+    genotype_files,
+    is_kept,
+    is_of_tables,
+    latest_checks,
+    latest_run,
+    locate_genotypes,
+    runs_of,
+    site_tables,
+    stored_bytes,
+)
 from federated_imputation.monolith.files.queries.results import (
     FileGone,
     find_file,
@@ -9,4 +22,22 @@ from federated_imputation.monolith.files.queries.results import (
     stored_paths,
 )
 
-__all__ = ["FileGone", "find_file", "locate", "results_of", "results_of_job", "stored_paths"]
+__all__ = [
+    "FileGone",
+    "find_file",
+    "find_genotype_file",
+    "find_run",
+    "genotype_files",
+    "is_kept",
+    "is_of_tables",
+    "latest_checks",
+    "latest_run",
+    "locate",
+    "locate_genotypes",
+    "results_of",
+    "results_of_job",
+    "runs_of",
+    "site_tables",
+    "stored_bytes",
+    "stored_paths",
+]

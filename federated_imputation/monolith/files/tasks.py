@@ -1,0 +1,31 @@
+"""Celery in: the tick of checks and repairs, one of them, the sites of panels, the sweep."""
+
+from uuid import UUID
+
+from celery import shared_task
+from django.conf import settings
+from django.utils import timezone
+
+from federated_imputation.monolith.files import worker
+from federated_imputation.monolith.files.operations import genotypes, runs
+
+__all__ = ["run", "sweep", "tick"]
+
+
+@shared_task(name="files.tick", ignore_result=True)
+def tick() -> None:
+    """Announce every check and repair for which there is a slot; beat sends this each second."""
+    for run_id in runs.claim_due_runs(now=timezone.now()):
+        run.apply_async(args=(str(run_id),), expires=settings.JOB_DISPATCH_SECONDS, retry=False)
+
+
+@shared_task(name="files.run", ignore_result=True)
+def run(run_id: str) -> None:
+    """Do a check or a repair; it holds a thread of the worker, and a child does the work."""
+    worker.work(UUID(run_id))
+
+
+@shared_task(name="files.sweep", ignore_result=True)
+def sweep() -> None:
+    """Delete bytes of genotypes and tables that no row names."""
+    genotypes.sweep_genotypes(now=timezone.now())
