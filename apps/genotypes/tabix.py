@@ -2,7 +2,9 @@
 
 The format is that of the Tabix specification (Li 2011, Bioinformatics 27:718): for each
 chromosome a binning index, that tells in which pieces of the file the records of a stretch lie,
-and a linear index, that tells for each 16 kb where the first record reaching it starts.
+and a linear index, that tells for each 16 kb where the first record reaching it starts. A bin that
+no record can be in tells where the chromosome lies and how many records it has, as in the index of
+BAM (SAM specification, section 5.2): programs that count records read it there.
 """
 
 import struct
@@ -14,6 +16,7 @@ __all__ = ["TabixIndex"]
 
 _WINDOW_SHIFT = 14
 _VCF = 2
+_COUNTS = 37450
 
 
 class TabixIndex:
@@ -23,6 +26,7 @@ class TabixIndex:
         self._names: list[bytes] = []
         self._bins: list[dict[int, list[list[int]]]] = []
         self._windows: list[list[int]] = []
+        self._extents: list[list[int]] = []
         self._last = (-1, 0)
 
     def add(self, chromosome: bytes, position: int, ref_length: int, start: int, stop: int) -> None:
@@ -43,6 +47,7 @@ class TabixIndex:
             self._names.append(chromosome)
             self._bins.append({})
             self._windows.append([])
+            self._extents.append([start, stop, 0])
         at = (len(self._names), position)
         if at < self._last:
             raise ValueError("the records must be sorted by position")
@@ -50,6 +55,7 @@ class TabixIndex:
         first, end = position - 1, position - 1 + max(ref_length, 1)
         if not 0 <= first < end <= 1 << 29:
             raise ValueError("the position is beyond what a tabix index can hold")
+        self._extents[-1][1:] = stop, self._extents[-1][2] + 1
         pieces = self._bins[-1].setdefault(_bin(first, end), [])
         if pieces and pieces[-1][1] == start:
             pieces[-1][1] = stop
@@ -70,12 +76,15 @@ class TabixIndex:
                 )
             )
             out.write(names)
-            for bins, windows in zip(self._bins, self._windows, strict=True):
-                out.write(struct.pack("<i", len(bins)))
+            for bins, windows, (first, last, records) in zip(
+                self._bins, self._windows, self._extents, strict=True
+            ):
+                out.write(struct.pack("<i", len(bins) + 1))
                 for number in sorted(bins):
                     pieces = bins[number]
                     out.write(struct.pack("<Ii", number, len(pieces)))
                     out.write(b"".join(struct.pack("<QQ", *piece) for piece in pieces))
+                out.write(struct.pack("<Ii4Q", _COUNTS, 2, first, last, records, 0))
                 out.write(struct.pack("<i", len(windows)))
                 out.write(struct.pack(f"<{len(windows)}Q", *windows))
 

@@ -39,6 +39,12 @@ def test_regions_read_through_the_index_hold_what_overlaps_them(tmp_path):
         assert [(v.POS, v.REF) for v in reader(f"{name}:{start}-{end}")] == expected
 
 
+def test_the_index_tells_how_many_records_there_are(tmp_path):
+    path = tmp_path / "a.vcf.gz"
+    write(path, [("1", p, "A") for p in range(1, 500)] + [("2", 7, "A"), ("2", 7, "C")])
+    assert VCF(str(path)).num_records == 501
+
+
 def test_records_out_of_order_are_refused():
     index = TabixIndex()
     index.add(b"1", 5, 1, 0, 10)
