@@ -20,7 +20,7 @@ from apps.genotypes.check.report import FileFormat
 
 __all__ = ["BYTE_ORDER_MARKS", "PIECE", "Content", "Piece", "read_content", "read_pieces"]
 
-PIECE: Final = 512 * 1024
+PIECE: Final = 1024 * 1024
 BYTE_ORDER_MARKS: Final = (b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")
 
 _HEAD: Final = 64 * 1024

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from apps.genotypes.bgzf import LineTooLong
 from apps.genotypes.check.content import PIECE, Piece
 from apps.genotypes.check.header import MAX_LINE
+from apps.genotypes.check.words import Words, read_fixed
 
 __all__ = ["Bytes", "Flags", "Numbers", "Records", "TextLines", "whole_lines"]
 
@@ -21,12 +22,18 @@ Numbers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
 
+_MAX_LINES: Final = 16_384
 # Bytes behind the last line, so that a fixed number of bytes can be taken from any place in it.
 _PAD: Final = b"\n" * 16
+# Nine columns of a letter, or none, and the tabs behind them.
+_SHORTEST: Final = 12
 
 
 def whole_lines(pieces: Iterable[Piece]) -> Iterator[Piece]:
     """Cut pieces at line ends, so that each holds whole lines; the last one gets its line feed.
+
+    A piece has `_MAX_LINES` lines at most, or one: what is kept of each line is small, but a piece
+    of empty lines has a million.
 
     Raises:
         LineTooLong: no line end within `MAX_LINE` bytes.
@@ -38,7 +45,7 @@ def whole_lines(pieces: Iterable[Piece]) -> Iterator[Piece]:
         read = piece.read
         end = piece.text.rfind(b"\n") + 1
         if end:
-            yield Piece(text=b"".join([*rest, piece.text[:end]]), read=read)
+            yield from _few_lines(Piece(text=b"".join([*rest, piece.text[:end]]), read=read))
             rest, held = [], 0
         if end < len(piece.text):
             rest.append(piece.text[end:])
@@ -47,6 +54,18 @@ def whole_lines(pieces: Iterable[Piece]) -> Iterator[Piece]:
             raise LineTooLong(f"a line is longer than {MAX_LINE} bytes")
     if held:
         yield Piece(text=b"".join([*rest, b"\n"]), read=read)
+
+
+def _few_lines(piece: Piece) -> Iterator[Piece]:
+    if piece.text.count(b"\n") <= _MAX_LINES:
+        yield piece
+        return
+    text = piece.text
+    middle = text.index(b"\n", len(text) // 2) + 1
+    if middle == len(text):
+        middle = text.rindex(b"\n", 0, len(text) // 2) + 1
+    for part in (text[:middle], text[middle:]):
+        yield from _few_lines(Piece(text=part, read=piece.read))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -90,7 +109,7 @@ class TextLines:
 
     def columns(self) -> Numbers:
         """How many columns each line has, counted in constant memory."""
-        if len(self.text) > 4 * PIECE:
+        if len(self.text) > 2 * PIECE:
             spans = zip(self.starts.tolist(), self.ends.tolist(), strict=True)
             return np.array([self.text.count(b"\t", a, b) for a, b in spans], np.int64) + 1
         tabs = np.flatnonzero(np.frombuffer(self.text, np.uint8) == ord("\t"))
@@ -114,40 +133,44 @@ class Records:
 
     Attributes:
         array: Bytes of the text, with some line feeds behind it.
-        tabs: Where the tabs of each line are, shape (lines, columns - 1).
+        tabs: Where the tabs of each line are, shape (lines, 9 or more): the first nine, or all
+            when `words` is None.
+        words: The genotypes, shape (lines, samples), when they are of three letters each and
+            FORMAT is GT alone in all lines; else None.
     """
 
     lines: TextLines
     array: Bytes
     tabs: Numbers
+    words: Words | None
 
     @classmethod
-    def cut(cls, lines: TextLines, columns: int) -> "tuple[Records, Flags]":
-        """Cut those lines that have so many columns.
+    def cut(cls, lines: TextLines, samples: int) -> "tuple[Records, Flags]":
+        """Cut those lines that have nine columns and one for each sample.
 
         Returns:
             They, and which of the lines they are.
         """
         array = np.frombuffer(lines.text + _PAD, np.uint8)
-        wanted = columns - 1
-        if len(lines.text) > 4 * PIECE:
+        if (fixed := _cut_fixed(lines, array, samples)) is not None:
+            tabs, words = fixed
+            records = cls(lines=lines, array=array, tabs=tabs, words=words)
+            return records, np.ones(len(lines), bool)
+        wanted = samples + 8
+        if len(lines.text) > 2 * PIECE:
             # A line of megabytes may be tabs alone: count before they are told one by one.
-            good = lines.columns() == columns
+            good = lines.columns() == wanted + 1
             lines = lines.only(good)
             inside = np.zeros(len(array), bool)
             for start, end in zip(lines.starts.tolist(), lines.ends.tolist(), strict=True):
                 inside[start:end] = array[start:end] == ord("\t")
-            tabs = np.flatnonzero(inside)
-            return cls(lines=lines, array=array, tabs=tabs.reshape(len(lines), wanted)), good
+            table = np.flatnonzero(inside).reshape(len(lines), wanted)
+            return cls(lines=lines, array=array, tabs=table, words=None), good
         tabs = np.flatnonzero(array == ord("\t"))
-        if len(tabs) == len(lines) * wanted:
-            table = tabs.reshape(len(lines), wanted)
-            if (table[:, 0] > lines.starts).all() and (table[:, -1] < lines.ends).all():
-                return cls(lines=lines, array=array, tabs=table), np.ones(len(lines), bool)
         low, high = np.searchsorted(tabs, [lines.starts, lines.ends])
         good = high - low == wanted
         table = tabs[low[good, None] + np.arange(wanted)]
-        return cls(lines=lines.only(good), array=array, tabs=table), good
+        return cls(lines=lines.only(good), array=array, tabs=table, words=None), good
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -163,4 +186,37 @@ class Records:
 
     def only(self, chosen: Flags) -> "Records":
         """Some of the lines."""
-        return Records(lines=self.lines.only(chosen), array=self.array, tabs=self.tabs[chosen])
+        return Records(
+            lines=self.lines.only(chosen),
+            array=self.array,
+            tabs=self.tabs[chosen],
+            words=None if self.words is None else self.words[chosen],
+        )
+
+
+def _cut_fixed(lines: TextLines, array: Bytes, samples: int) -> tuple[Numbers, Words] | None:
+    """Cut lines of FORMAT GT and three letters for each genotype.
+
+    Then the genotypes have one place only, at the end of the line, and nine tabs are to be found in
+    what is before them.
+
+    Returns:
+        The first nine tabs of each line, and the genotypes; None when a line is otherwise.
+    """
+    cells = lines.ends - (4 * samples - 1)
+    if not len(lines) or (cells - lines.starts < _SHORTEST).any():
+        return None
+    spans = list(zip(lines.starts.tolist(), cells.tolist(), lines.ends.tolist(), strict=True))
+    heads = b"".join([lines.text[start:cell] for start, cell, _ in spans])
+    tabs = np.flatnonzero(np.frombuffer(heads, np.uint8) == ord("\t"))
+    if len(tabs) != 9 * len(lines):
+        return None
+    stops = np.cumsum(cells - lines.starts)
+    table = tabs.reshape(len(lines), 9) + (cells - stops)[:, None]
+    format_gt = (array[cells - 3] == ord("G")) & (array[cells - 2] == ord("T"))
+    in_place = (table[:, 8] == cells - 1) & (table[:, 7] == cells - 4) & format_gt
+    if not (in_place & (table[:, 0] >= lines.starts)).all():
+        return None
+    view = memoryview(lines.text)
+    words = read_fixed([view[cell:end] for _, cell, end in spans], samples)
+    return None if words is None else (table, words)

@@ -1,6 +1,6 @@
 """Stage 3: what the genotypes are like, at the SNPs that passed all filters.
 
-Only sums are kept: for each sample how often it is called and heterozygous, and bins of frequencies.
+Only sums are kept: how often each sample is called and heterozygous, and bins of frequencies.
 The lines are read as in stage 2 and not through htslib, which keeps every name of a contig or of
 a field that a file makes up: the file would decide how much memory the process needs.
 """
@@ -80,7 +80,7 @@ class Quality:
 
     def add(self, lines: TextLines) -> None:
         """Take in the next lines; those that break a rule of stage 2 are left out."""
-        records, _ = Records.cut(lines, len(self._samples) + 9)
+        records, _ = Records.cut(lines, len(self._samples))
         if not len(records):
             return
         ids = self._chromosomes.read(records)

@@ -94,7 +94,7 @@ class RecordScan:
         if lines.returns.any():
             numbers = lines.numbers[lines.returns]
             self._note("line-ends", "The lines end as in Windows.", numbers)
-        records, good = Records.cut(lines, self.samples + 9)
+        records, good = Records.cut(lines, self.samples)
         if not good.all():
             self._note_columns(lines.only(~good))
         if len(records):
