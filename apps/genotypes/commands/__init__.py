@@ -6,7 +6,7 @@ One module for each command; its `add_parser` adds the command and names the fun
 import argparse
 from collections.abc import Sequence
 
-from apps.genotypes.commands import repair
+from apps.genotypes.commands import check, repair
 
 __all__ = ["main"]
 
@@ -17,6 +17,7 @@ def main(arguments: Sequence[str]) -> int:
         prog="manage.py genotypes", description="Look after files of genotypes."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    check.add_parser(commands)
     repair.add_parser(commands)
     given = parser.parse_args(arguments)
     status: int = given.run(given)
