@@ -54,6 +54,7 @@ _ALL: Final = (
         severity=_ERROR,
         asks="The text starts with its first letter: no byte order mark, no UTF-16.",
         remedy="Save the file as UTF-8 without a byte order mark, or export it again.",
+        repair="text",
     ),
     Rule(
         id="format-bcf",
@@ -129,6 +130,7 @@ _ALL: Final = (
         severity=_ERROR,
         asks="Lines end with a line feed alone, as on Unix.",
         remedy="Run dos2unix on the unpacked file (mac2unix for files of an old Mac).",
+        repair="text",
     ),
     Rule(
         id="nul",
@@ -382,6 +384,7 @@ _ALL: Final = (
         severity=_WARNING,
         asks="Alleles are on the panel's strand.",
         remedy="Align the file to the forward strand, for example with the array's strand file.",
+        repair="flip",
     ),
     Rule(
         id="panel-switches",

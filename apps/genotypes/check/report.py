@@ -85,7 +85,7 @@ class Finding:
         count: How often.
         examples: The first ones, `MAX_EXAMPLES` at most.
         remedy: What to do, as a sentence.
-        repair: Id of the repair that mends it: sort, bgzip, split, rename, swap or convert.
+        repair: Id of the repair that mends it, as `apps.genotypes.repair` names it.
         panel: Key of the panel that the rule is of; None for rules of the file alone.
     """
 

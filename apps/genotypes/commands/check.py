@@ -87,18 +87,16 @@ def _run(given: argparse.Namespace) -> int:
 def _panels(given: Sequence[Path]) -> Iterator[list[PanelChoice]]:
     """The panels; tables of those that are a VCF are made for as long as they are needed."""
     with ExitStack() as stack:
-        choices = []
+        choices: list[PanelChoice] = []
         for path in given:
             tables = path
             if not path.is_dir():
                 folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sites-"))
                 tables = Path(folder)
                 write_site_tables(path, tables)
-            name = path.name
-            # A key says which panel: two of the same name are told apart by their place.
-            if any(choice.key == name for choice in choices):
-                name = str(path)
-            choices.append(PanelChoice(key=name, tables=tables))
+            # Two panels of the same name are told apart by their folders.
+            taken = any(choice.key == path.name for choice in choices)
+            choices.append(PanelChoice(key=str(path) if taken else path.name, tables=tables))
         yield choices
 
 
@@ -180,7 +178,7 @@ def _finding(finding: Finding) -> Iterator[str]:
 
 
 def _panel_table(panels: Sequence[PanelReport]) -> Iterator[str]:
-    head = (
+    head: tuple[str, ...] = (
         "panel", "overlap", "matches", "flips", "switches", "both", "mismatches",
         "typed only", "chunks", "accepted",
     )  # fmt: skip
@@ -193,7 +191,7 @@ def _panel_table(panels: Sequence[PanelReport]) -> Iterator[str]:
         rows.append(
             (
                 panel.key,
-                "–" if panel.overlap is None else f"{panel.overlap:.1%}",
+                "-" if panel.overlap is None else f"{panel.overlap:.1%}",
                 *(f"{count:,}" for count in counts),
                 f"{panel.chunks_kept} of {panel.chunks_kept + panel.chunks_excluded}",
                 panel.accepted.value,
@@ -216,8 +214,6 @@ def _outcome(report: Report) -> str:
         return "At least one of the panels' services would refuse this file."
     if not report.panels:
         return "Nothing in the file itself keeps a service from taking it; no panel was compared."
-    return (
-        "Services would take this file."
-        if all(panel.accepted is Accepted.YES for panel in report.panels)
-        else "Nothing in the file keeps a service from taking it."
-    )
+    if all(panel.accepted is Accepted.YES for panel in report.panels):
+        return "The services of these panels would take this file."
+    return "Nothing in the file itself keeps a service from taking it."
