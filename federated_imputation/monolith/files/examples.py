@@ -56,6 +56,7 @@ EXAMPLES: Final[dict[str, Any]] = {
     "GenotypeFileOutput.name": "study.vcf.gz",
     "GenotypeFileOutput.sha256": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
     "GenotypeFileOutput.size": 1048576,
+    "genotype_file": "5f0e8a52-6c0b-4a6e-9d55-0f6f1d1f7a11",
     "genotype_id": "5f0e8a52-6c0b-4a6e-9d55-0f6f1d1f7a11",
     "MadeFile.chromosome": "20",
     "MadeFile.file": "5f0e8a52-6c0b-4a6e-9d55-0f6f1d1f7a12",

@@ -3,7 +3,7 @@
 Who may do what is decided in `access`; each look at the job of another is audited.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -106,7 +106,13 @@ class JobListView(ListAPIView[ImputationJob]):
             help_text="One of the panel's populations; empty leaves it to the panel.",
         )
         input_file = serializers.FileField(
-            max_length=255, error_messages={"required": "This field is required."}
+            required=False,
+            max_length=255,
+            error_messages={"required": "This field is required."},
+            help_text="The genotypes; needed unless `genotype_file` names them.",
+        )
+        genotype_file = serializers.UUIDField(
+            required=False, help_text="A file of `/api/files/` instead of an upload."
         )
         user_token = serializers.CharField(
             required=False,
@@ -116,6 +122,13 @@ class JobListView(ListAPIView[ImputationJob]):
             write_only=True,
             help_text="Your API token at the service; kept encrypted, never answered.",
         )
+
+        def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+            fields = super().get_fields()
+            given = getattr(self, "initial_data", None)
+            if isinstance(given, Mapping) and "genotype_file" not in given:
+                fields["input_file"].required = True
+            return fields
 
     class CreatedJob(serializers.Serializer[ImputationJob]):
         id = serializers.UUIDField()

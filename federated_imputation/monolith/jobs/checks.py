@@ -3,11 +3,14 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from django.core.files.uploadedfile import UploadedFile
 
 from federated_imputation.monolith.accounts import queries as accounts
 from federated_imputation.monolith.files import formats
+from federated_imputation.monolith.files import queries as files
+from federated_imputation.monolith.files.models import GenotypeFile
 from federated_imputation.monolith.jobs.clients import is_supported
 from federated_imputation.monolith.registry import queries as registry
 from federated_imputation.monolith.registry.models import ImputationService, ReferencePanel
@@ -37,12 +40,16 @@ class InvalidJob(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class NewJob:
-    """What a user asks for; `user_token` is theirs at the service, '' for the stored one."""
+    """What a user asks for; `user_token` is theirs at the service, '' for the stored one.
+
+    The genotypes are an upload, or a file that the user keeps here: one of the two.
+    """
 
     name: str
     service: int
     reference_panel: int
-    input_file: "UploadedFile[bytes]"
+    input_file: "UploadedFile[bytes] | None" = None
+    genotype_file: UUID | None = None
     description: str = ""
     input_format: str = "vcf"
     build: str = "hg38"
@@ -71,7 +78,7 @@ def checked(
         errors["reference_panel"] = [message]
     if service is not None:
         _check_service(service, new, user_id=user_id, now=now, errors=errors)
-        _check_upload(service, new.input_file, errors)
+        _check_genotypes(service, new, user_id=user_id, errors=errors)
     if panel is not None:
         _check_panel(panel, new, errors)
     build = _BUILDS.get(new.build.lower(), "")
@@ -111,6 +118,40 @@ def _check_panel(panel: ReferencePanel, new: NewJob, errors: dict[str, list[str]
     if new.population and known and new.population.lower() not in map(str.lower, known):
         choices = ", ".join(known)
         errors["population"] = [f'"{new.population}" is none of: {choices}.']
+
+
+def _check_genotypes(
+    service: ImputationService, new: NewJob, *, user_id: int, errors: dict[str, list[str]]
+) -> None:
+    if new.genotype_file is None:
+        if new.input_file is None:
+            errors["input_file"] = ["This field is required."]
+        else:
+            _check_upload(service, new.input_file, errors)
+        return
+    if new.input_file is not None:
+        errors["genotype_file"] = ["Send either an upload or the id of a stored file, not both."]
+        return
+    file = files.find_genotype_file(user_id=user_id, file_id=str(new.genotype_file))
+    if file is None:
+        errors["genotype_file"] = [f'Invalid pk "{new.genotype_file}" - object does not exist.']
+    elif (problem := _problem_with_stored(service, file)) is not None:
+        errors["genotype_file"] = [problem]
+
+
+def _problem_with_stored(service: ImputationService, file: GenotypeFile) -> str | None:
+    is_packed = file.format == GenotypeFile.Format.VCF_GZ
+    is_bgzf = is_packed and file.first_look["facts"]["compression"] == "bgzf"
+    if is_supported(service) and not is_bgzf:
+        is_vcf = is_packed or file.format == GenotypeFile.Format.VCF
+        repair = "bgzip" if is_vcf else "convert"
+        return (
+            f"This service reads .vcf.gz files only, and {file.name} is none. The repair "
+            f'"{repair}" makes one of it: POST /api/files/{file.pk}/repairs/.'
+        )
+    if file.size > service.max_file_size_mb * _MEGABYTE:
+        return f"The file is larger than the {service.max_file_size_mb} MB that the service takes."
+    return None
 
 
 def _check_upload(

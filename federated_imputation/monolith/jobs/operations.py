@@ -15,7 +15,9 @@ from federated_imputation.monolith.accounts import operations as accounts
 from federated_imputation.monolith.accounts import queries as account_queries
 from federated_imputation.monolith.accounts.models import ServiceCredential
 from federated_imputation.monolith.files import operations as files
+from federated_imputation.monolith.files import queries as file_queries
 from federated_imputation.monolith.files import storage
+from federated_imputation.monolith.files.storage import StoredUpload
 from federated_imputation.monolith.jobs import decisions, dispatch
 from federated_imputation.monolith.jobs.checks import InvalidJob, NewJob, checked
 from federated_imputation.monolith.jobs.decisions import Event, Outcome, Phase, Work
@@ -44,12 +46,14 @@ def create_job(*, user_id: int, new: NewJob, origin: Origin, now: datetime) -> I
     """Store the upload and the job, and tell a worker.
 
     The file is whole on disk before the rows that name it are committed; without them it is swept.
+    A stored file that is named instead of an upload gives its bytes by a link of the job's own, so
+    that neither's end is the other's.
 
     Raises:
         InvalidJob: Something does not fit; nothing was stored.
     """
     service, panel, build = checked(new, user_id=user_id, now=now)
-    upload = storage.store_upload(new.input_file.chunks(), name=new.input_file.name or "")
+    upload = _stored(new, user_id=user_id)
     with transaction.atomic():
         job = ImputationJob.objects.create(
             user_id=user_id,
@@ -204,6 +208,24 @@ def reveal_password(
             details={"what": "result_password"},
         )
     return password
+
+
+def _stored(new: NewJob, *, user_id: int) -> StoredUpload:
+    """The job's own copy, or link, of its genotypes.
+
+    Raises:
+        InvalidJob: The stored file was deleted meanwhile.
+    """
+    if new.input_file is not None:
+        return storage.store_upload(new.input_file.chunks(), name=new.input_file.name or "")
+    file = file_queries.find_genotype_file(user_id=user_id, file_id=str(new.genotype_file))
+    try:
+        if file is None:
+            raise FileNotFoundError
+        path = storage.link_upload(file.path, name=file.upload_name)
+    except FileNotFoundError:
+        raise InvalidJob({"genotype_file": ["The file is no longer stored."]}) from None
+    return StoredUpload(path=path, size=file.size, sha256=file.sha256)
 
 
 def _locked(job_id: UUID, *, now: datetime) -> JobWork:

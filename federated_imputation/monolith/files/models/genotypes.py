@@ -83,6 +83,13 @@ class GenotypeFile(models.Model):
     def __str__(self) -> str:
         return f"{self.name} ({self.id})"
 
+    @property
+    def upload_name(self) -> str:
+        """The name under which a service gets it; of a compressed VCF it ends in `.vcf.gz`."""
+        if self.format != self.Format.VCF_GZ or self.name.lower().endswith(".vcf.gz"):
+            return self.name
+        return f"{self.name.partition('.vcf')[0]}.vcf.gz"
+
 
 class FileRun(Leased):
     """One check or repair of a file; the module tells its story.

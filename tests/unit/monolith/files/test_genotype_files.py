@@ -13,12 +13,6 @@ from tests.genotype_files import study
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture(autouse=True)
-def root(settings, tmp_path: Path) -> Path:
-    settings.DATA_ROOT = str(tmp_path)
-    return tmp_path
-
-
 @pytest.fixture
 def client():
     client = Client()
