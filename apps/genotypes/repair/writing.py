@@ -19,6 +19,8 @@ from apps.genotypes.tabix import TabixIndex
 __all__ = ["IndexedRecords", "MadeFile", "OneFile", "PerChromosome", "describe", "write_index"]
 
 _MAX_FILES = 100
+# On genotypes level 5 packs more than twice as fast as 6, to 11 % more.
+_LEVEL = 5
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 _END = re.compile(rb"(?:^|;)END=(\d{1,10})(?:;|$)")
 
@@ -114,7 +116,7 @@ class _File:
         self._index = index
 
     def __enter__(self) -> Self:
-        self._out = BgzfWriter(self.path)
+        self._out = BgzfWriter(self.path, level=_LEVEL)
         self._out.write(self._head)
         return self
 
