@@ -12,7 +12,7 @@ is on the disk before the row: a power cut takes neither an accepted upload nor 
 
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -33,6 +33,7 @@ __all__ = [
     "remove_results",
     "remove_workspace",
     "safe_name",
+    "safe_names",
     "settle_output",
     "uploads_root",
     "workspace",
@@ -137,6 +138,28 @@ def safe_name(name: str) -> str:
     """`name` as a plain file name: no folders, no leading dot or dash, no odd characters."""
     base = re.split(r"[/\\]", name)[-1]
     return _UNSAFE.sub("_", base).lstrip(".-")[-_LONGEST_NAME:] or "unnamed"
+
+
+def safe_names(names: Iterable[str]) -> dict[str, str]:
+    """A safe name for each of `names`; no two of them share one.
+
+    Names that only become equal by being made safe are numbered in the order given, so that no
+    chromosome takes the place of another: `a_b.vcf.gz`, `2_a_b.vcf.gz`.
+    """
+    chosen: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in names:
+        if name in chosen:
+            continue
+        plain = free = safe_name(name)
+        number = 1
+        while free in taken:
+            number += 1
+            prefix = f"{number}_"
+            free = prefix + plain[-(_LONGEST_NAME - len(prefix)) :]
+        chosen[name] = free
+        taken.add(free)
+    return chosen
 
 
 def find_file(job_id: str, output: str, path: str) -> Path:

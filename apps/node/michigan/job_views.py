@@ -24,7 +24,7 @@ from apps.node.models import Job, User
 from apps.node.operations import jobs as operations
 from apps.node.refusals import Refusal
 from apps.node.states import ACTIVE, State
-from apps.node.workspaces import safe_name
+from apps.node.workspaces import safe_names
 from apps.shared.api.parsers import FormParser, MultiPartParser
 
 __all__ = ["CancelView", "JobListView", "JobView", "RestartView", "SubmitView"]
@@ -146,8 +146,9 @@ def _uploads(request: Request) -> dict[str, Path]:
         for part in parts:
             if not isinstance(part, TemporaryUploadedFile):
                 raise TypeError("Uploads must be on disk; see FILE_UPLOAD_HANDLERS.")
-            uploads[safe_name(part.name or "")] = Path(part.temporary_file_path())
-    return uploads
+            uploads[part.name or ""] = Path(part.temporary_file_path())
+    safe = safe_names(uploads)
+    return {safe[name]: path for name, path in uploads.items()}
 
 
 def _page(request: Request) -> int | None:

@@ -7,9 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from http.client import HTTPConnection
 from pathlib import Path
@@ -23,110 +21,25 @@ from django.db import connection
 from django.utils.timezone import now
 from requests_toolbelt import MultipartEncoder
 
-from apps.node.models import Job, NodeStatus, OutputFile, User
+from apps.node.models import Job, OutputFile
 from apps.node.states import State
-from tests.unit.apps.node.conftest import ServerProcess, make_account
+from tests.unit.apps.node.conftest import ServerProcess
+from tests.unit.apps.node.running import (
+    PASSWORD,
+    SUBMIT,
+    UPLOAD_LIMIT,
+    Client,
+    Node,
+    a_running_node,
+    commit,
+    files_of,
+    has_ended,
+    is_held,
+    texts_of,
+)
 
-# The node's own writes are seen at once; a test's own would not be, hence `commit`.
 pytestmark = pytest.mark.django_db
-PASSWORD = "zip-Password_1"
-SUBMIT = "/api/v2/jobs/submit/imputationserver2"
-UPLOAD_LIMIT = 64 << 20
 MOST_MEMORY = 24 << 20  # that a transfer of any size may cost
-
-
-class Client:
-    """A program with an API token at a running node."""
-
-    def __init__(self, url: str, token: str) -> None:
-        self.url = url
-        self.token = token
-        self._headers = {"X-Auth-Token": token}
-
-    def get(self, path: str) -> requests.Response:
-        return requests.get(self.url + path, headers=self._headers, timeout=20)
-
-    def submit(self, study: bytes, **fields: str) -> str:
-        answer = requests.post(
-            self.url + SUBMIT,
-            headers=self._headers,
-            data={
-                "refpanel": "apps@kit-afr@1.0.0",
-                "build": "hg38",
-                "phasing": "no_phasing",
-                "population": "off",
-                "password": PASSWORD,
-                **fields,
-            },
-            files={"files": ("study.vcf.gz", study)},
-            timeout=30,
-        )
-        assert answer.ok, answer.text
-        return str(answer.json()["id"])
-
-    def job(self, job_id: str) -> Any:
-        return self.get(f"/api/v2/jobs/{job_id}/status").json()
-
-    def wait(self, job_id: str, until: Callable[[Any], bool]) -> list[Any]:
-        """The job each time it was asked for, until one is as wanted."""
-        seen = []
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            seen.append(self.job(job_id))
-            if until(seen[-1]):
-                return seen
-            time.sleep(0.1)
-        pytest.fail(f"Job {job_id} did not get there: {seen[-1]}")
-
-    def download(self, file: Any) -> requests.Response:
-        return requests.get(f"{self.url}/share/results/{file['hash']}/{file['name']}", timeout=20)
-
-
-def files_of(job: Any) -> dict[str, Any]:
-    return {file["name"]: file for output in job["outputParams"] for file in output["files"]}
-
-
-def texts_of(job: Any) -> str:
-    return "\n".join(m["message"] for step in job["steps"] for m in step["logMessages"])
-
-
-def has_ended(job: Any) -> bool:
-    return job["state"] not in {1, 2, 3}
-
-
-def is_held(job: Any) -> bool:
-    return "Held at" in texts_of(job)
-
-
-def commit(write: Callable[[], object]) -> None:
-    """Do `write` outside of the test's own transaction, so that the node sees it."""
-
-    def run() -> None:
-        try:
-            write()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(run).result()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Node:
-    """A running node: its process, a client of it, and the word that holds its jobs."""
-
-    server: ServerProcess
-    client: Client
-    hold: Path
-
-    def restart(self) -> None:
-        self.server.start(
-            NODE_HOLD_FILE=str(self.hold), NODE_UPLOAD_LIMIT_MB=str(UPLOAD_LIMIT >> 20)
-        )
-
-    def pipeline(self) -> list[psutil.Process]:
-        """The processes of all jobs at work."""
-        return list(psutil.Process(self.server.pid).children(recursive=True))
 
 
 @pytest.fixture(scope="module")
@@ -137,20 +50,11 @@ def running_node(
     kit_panels: Path,
 ) -> Iterator[Node]:
     """One node for all tests of this module, since a start costs seconds; its rows go with it."""
-    data = tmp_path_factory.mktemp("node")
-    (data / "panels").symlink_to(kit_panels)
-    with django_db_blocker.unblock():
-        account = make_account()
-        server = ServerProcess(data, data / "node.log")
-        node = Node(server=server, client=Client(server.url, account.api_token), hold=data / "hold")
-        try:
-            node.restart()
-            yield node
-        finally:
-            server.stop()
-            for model in (Job, User, NodeStatus):
-                model.objects.all().delete()
-            connection.close()
+    with (
+        django_db_blocker.unblock(),
+        a_running_node(tmp_path_factory.mktemp("node"), kit_panels) as node,
+    ):
+        yield node
 
 
 @pytest.fixture

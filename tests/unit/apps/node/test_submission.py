@@ -176,3 +176,26 @@ def test_a_file_in_an_unknown_field_is_refused(amina):
         "post", "/api/v2/jobs/submit/imputationserver2", data={"reference": upload}
     )
     assert answer.json()["message"] == "Parameter 'reference' not found."
+
+
+def test_names_that_become_equal_stay_two_files(amina):
+    job = amina.submitted(
+        files=[("a b.vcf.gz", b"1"), ("a;b.vcf.gz", b"2"), ("a_b.vcf.gz", b"3"), ("é" * 300, b"4")]
+    )
+    assert names_in(job) == {
+        "a_b.vcf.gz": b"1",
+        "2_a_b.vcf.gz": b"2",
+        "3_a_b.vcf.gz": b"3",
+        "_" * 150: b"4",
+    }
+
+
+def test_long_names_that_are_cut_stay_two_files():
+    same = "a" * 240 + ".vcf.gz"
+    names = workspaces.safe_names([same, f"b{same}", same])
+    assert len(names) == len(set(names.values())) == 2
+    assert all(len(name) <= 150 and name.endswith(".vcf.gz") for name in names.values())
+
+
+def test_an_upload_of_no_bytes_is_a_file_like_any_other(amina):
+    assert names_in(amina.submitted(files=[("empty.vcf.gz", b"")])) == {"empty.vcf.gz": b""}
