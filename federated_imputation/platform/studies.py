@@ -40,7 +40,7 @@ _HEADER: Final = (
     b'##FILTER=<ID=PASS,Description="All filters passed">\n'
     b"##source=1000 Genomes Project, by way of Debian's shapeit4-example\n"
     b"##contig=<ID=20,length=63025520,assembly=GRCh37>\n"
-    b'##FORMAT=<ID=GT,Number=1,Type=String,Description="Phased genotype">\n'
+    b'##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">\n'
 )
 
 
@@ -108,6 +108,7 @@ class Study:
         build: `hg19` or `hg38`.
         samples: Number of people.
         target: What is uploaded: phased genotypes at the sites of the array, BGZF.
+        unphased: The same genotypes without phase.
         truth: Genotypes of the same people at all sites.
         panels: One for each node.
     """
@@ -118,6 +119,7 @@ class Study:
     chromosome: str
     samples: int
     target: Path
+    unphased: Path
     truth: Path
     panels: tuple[StudyPanel, ...]
 
@@ -168,7 +170,7 @@ def _real_study(examples: Path, folder: Path) -> Study:
     samples = _samples(reference)
     target = samples[4::5]
     others = [sample for index, sample in enumerate(samples) if index % 5 != 4]
-    made = folder / "real-1"
+    made = folder / "real-2"
     if not made.is_dir():
 
         def fill(partial: Path) -> None:
@@ -210,6 +212,7 @@ def _real_study(examples: Path, folder: Path) -> Study:
         chromosome="20",
         samples=len(target),
         target=made / "target.vcf.gz",
+        unphased=made / "target.unphased.vcf.gz",
         truth=made / "truth.vcf.gz",
         panels=panels,
     )
@@ -244,6 +247,7 @@ def _simulated_study() -> Study:
         chromosome="20",
         samples=len(samples),
         target=KIT / "target.phased.vcf.gz",
+        unphased=KIT / "target.unphased.vcf.gz",
         truth=KIT / "truth.vcf.gz",
         panels=panels,
     )
@@ -258,6 +262,7 @@ def _write_target_and_truth(
         _lines(reference) as lines,
         BgzfWriter(into / "truth.vcf.gz") as truth,
         BgzfWriter(into / "target.vcf.gz") as target,
+        BgzfWriter(into / "target.unphased.vcf.gz") as unphased,
     ):
         for line in lines:
             if line.startswith(b"##"):
@@ -268,12 +273,14 @@ def _write_target_and_truth(
                 header = _HEADER + b"\t".join([*fields[:9], *(fields[at] for at in columns)])
                 truth.write(header + b"\n")
                 target.write(header + b"\n")
+                unphased.write(header + b"\n")
                 continue
             fixed = [*fields[:5], b".", b"PASS", b".", b"GT"]
             record = b"\t".join([*fixed, *(fields[at] for at in columns)]) + b"\n"
             truth.write(record)
             if fields[1] in array:
                 target.write(record)
+                unphased.write(record.replace(b"1|0", b"0/1").replace(b"|", b"/"))
 
 
 def _samples(path: Path) -> list[str]:

@@ -77,6 +77,18 @@ def test_prepare_takes_every_fifth_sample_as_the_target(real: Study) -> None:
     assert truth[1][9:] == ["1|0", "0|0", "1|0", "0|0"]  # of the persons 4, 9, 14 and 19
 
 
+def test_the_study_is_there_without_its_phase_too(real: Study) -> None:
+    for study in (real, prepare("kit", Path(), say=print)):
+        samples, target = read_records(study.target)
+        without_phase, unphased = read_records(study.unphased)
+
+        assert without_phase == samples
+        assert "|" not in "".join("".join(row[9:]) for row in unphased)
+        assert [[sorted(call[::2]) for call in row[9:]] for row in unphased] == [
+            [sorted(call[::2]) for call in row[9:]] for row in target
+        ]
+
+
 def test_prepare_names_the_real_study_without_simulated(real: Study, said: list[str]) -> None:
     assert not real.simulated
     assert "SIMULATED" not in real.label
@@ -94,6 +106,7 @@ def test_prepare_deals_the_other_samples_to_the_two_nodes(real: Study) -> None:
 
 def test_prepared_files_are_complete_bgzf(real: Study) -> None:
     check_end(real.target)
+    check_end(real.unphased)
     check_end(real.truth)
 
 

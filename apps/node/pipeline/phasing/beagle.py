@@ -85,7 +85,7 @@ class Beagle:
                 # Debian's launcher passes no option on to Java. A thread that finds no memory
                 # would leave the others waiting for it.
                 "JAVA_TOOL_OPTIONS": f"-Xmx{task.memory_mb}m -XX:+ExitOnOutOfMemoryError "
-                f"-XX:-UsePerfData -Djava.io.tmpdir={task.folder}"
+                "-XX:-UsePerfData -Djava.io.tmpdir=."
             },
             progress=lambda words: progress(
                 min(1.0, words.count(b" iteration ") / (_ITERATIONS * windows))
