@@ -1,6 +1,6 @@
 """A job between a real scripted service and the real worker, on a clock that the test moves."""
 
-import zlib
+import copy
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -12,33 +12,23 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from apps.contracts import examples
 from apps.federation.michigan import Michigan
 from apps.shared.api.origin import Origin
 from apps.shared.http.client import GuardedClient
-from federated_imputation.monolith.jobs import lease, operations, worker
+from federated_imputation.monolith.jobs import lease, looks, operations, worker
 from federated_imputation.monolith.jobs.models import ImputationJob, JobStatusUpdate, JobWork
 from federated_imputation.monolith.registry.models import ImputationService, ReferencePanel
+from tests.bgzf import VCF, bgzf
 from tests.factories import NOW, make_panel, make_service, make_user
 from tests.michigan_server import MichiganServer, zip_of
 
 ORIGIN = Origin(address="127.0.0.1", user_agent="test")
 PANEL = "apps@kit-afr@1.0.0"
-VCF = b"##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tS1\n"
 FILES = {
     "chr_20.zip": zip_of({"chr20.dose.vcf.gz": b"dose " * 500}),
     "statistics/snps-excluded.txt": b"#Position\tReason\n",
 }
-
-
-def bgzf(text: bytes) -> bytes:
-    """One BGZF block and the end-of-file block (SAM specification, 4.1)."""
-    packer = zlib.compressobj(wbits=-15)
-    packed = packer.compress(text) + packer.flush()
-    size = (len(packed) + 25).to_bytes(2, "little")
-    head = b"\x1f\x8b\x08\x04\0\0\0\0\0\xff\x06\0BC\x02\0" + size
-    tail = zlib.crc32(text).to_bytes(4, "little") + len(text).to_bytes(4, "little")
-    end = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
-    return head + packed + tail + end
 
 
 def upload(name: str = "study.vcf.gz", content: bytes | None = None) -> SimpleUploadedFile:
@@ -82,6 +72,10 @@ class World:
         assert self.client is not None
         return Michigan(base_url=service.api_url, token=token, client=self.client)
 
+    def server_schema(self) -> dict[str, Any]:
+        """A copy of what the server's application offers."""
+        return copy.deepcopy(examples.load("michigan")["app"].body)
+
     def submit(self, **fields: Any) -> UUID:
         values: dict[str, Any] = {
             "name": "Study",
@@ -103,6 +97,20 @@ class World:
                 worker.advance(
                     job_id, clock=self.clock, connect=connect or self.connect, jitter=lambda: 0.0
                 )
+            for batch in lease.claim_due_looks(now=self.clock()):
+                found += batch
+                for job_id in looks.look(
+                    batch,
+                    clock=self.clock,
+                    connect=connect or self.connect,
+                    jitter=lambda: 0.0,
+                ):
+                    worker.advance(
+                        job_id,
+                        clock=self.clock,
+                        connect=connect or self.connect,
+                        jitter=lambda: 0.0,
+                    )
         return len(found)
 
     def finish(self, job_id: UUID, *, most_steps: int = 200) -> ImputationJob:

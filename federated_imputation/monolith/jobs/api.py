@@ -5,6 +5,7 @@ Who may do what is decided in `access`; each look at the job of another is audit
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -266,14 +267,43 @@ class CancelView(APIView):
 
 @extend_schema(parameters=[_JOB_ID])
 class RetryView(APIView):
-    """Takes a failed or cancelled job up again, as a new attempt with the same file."""
+    """Takes a failed or cancelled job up again, as a new attempt with the same file.
+
+    Its owner may bring a new token for the service; with one, a job that is not over goes on as it
+    is, which ends the wait of a job whose token the service no longer accepts.
+    """
 
     permission_classes = [in_scope("jobs")]
 
-    @extend_schema(request=None, responses={202: Accepted, 400: _NOT_NOW, 404: _NOT_THERE})
+    class RetryInput(Body):
+        user_token = serializers.CharField(
+            required=False,
+            allow_blank=True,
+            default="",
+            max_length=8192,
+            write_only=True,
+            help_text="Your new API token at the service; kept encrypted, never answered.",
+        )
+
+    @extend_schema(
+        request=RetryInput,
+        responses={
+            202: Accepted,
+            400: _NOT_NOW,
+            403: OpenApiResponse(description="Only the owner brings a token."),
+            404: _NOT_THERE,
+        },
+    )
     def post(self, request: Request, job_id: str) -> Response:
-        job = access.retried(find_rights(request.user), job_id=job_id)
-        return _asked(request, job, operations.retry_job, "Job retry requested")
+        by = find_rights(request.user)
+        job = access.retried(by, job_id=job_id)
+        given = self.RetryInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        token = given.validated_data["user_token"].strip()
+        if token:
+            access.owned(by, job_id=job_id)
+        retry = partial(operations.retry_job, user_token=token)
+        return _asked(request, job, retry, "Job retry requested")
 
 
 @extend_schema(parameters=[_JOB_ID])

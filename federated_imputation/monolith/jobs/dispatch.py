@@ -7,6 +7,7 @@ acknowledgement, visibility time-outs, retries, results) is neither needed nor u
 
 import logging
 import uuid
+from collections.abc import Sequence
 from functools import cache
 
 from celery import Celery
@@ -14,7 +15,7 @@ from django.conf import settings
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
-__all__ = ["send", "send_on_commit"]
+__all__ = ["send", "send_looks", "send_on_commit"]
 
 logger = logging.getLogger(__name__)
 
@@ -31,17 +32,26 @@ def send(job_id: uuid.UUID, *, message_id: str | None = None) -> None:
 
     An unreachable broker is logged and nothing else: the tick finds the row later.
     """
+    _send("jobs.advance", str(job_id), message_id=message_id)
+
+
+def send_looks(job_ids: Sequence[uuid.UUID]) -> None:
+    """Ask a worker to look at these jobs of one service; else as `send`."""
+    _send("jobs.look", [str(job_id) for job_id in job_ids])
+
+
+def _send(task: str, argument: str | list[str], *, message_id: str | None = None) -> None:
     try:
         _producer().send_task(
-            "jobs.advance",
-            args=[str(job_id)],
+            task,
+            args=[argument],
             task_id=message_id,
             ignore_result=True,
             retry=False,
             expires=settings.JOB_DISPATCH_SECONDS,
         )
     except OperationalError:
-        logger.warning("The broker does not answer; job %s waits for the tick.", job_id)
+        logger.warning("The broker does not answer; %s waits for the tick.", argument)
 
 
 @cache

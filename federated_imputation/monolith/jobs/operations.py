@@ -139,20 +139,39 @@ def cancel_job(job_id: UUID, *, user_id: int, origin: Origin, now: datetime) -> 
 
 
 @transaction.atomic
-def retry_job(job_id: UUID, *, user_id: int, origin: Origin, now: datetime) -> str:
+def retry_job(
+    job_id: UUID, *, user_id: int, origin: Origin, now: datetime, user_token: str = ""
+) -> str:
     """Take up a failed or cancelled job again, as a new attempt under a new tag.
 
-    The file, the parameters and the history stay; what the last attempt left goes.
+    The file, the parameters and the history stay; what the last attempt left goes. A job that is
+    not over goes on as it is with a new token, at once.
+
+    Args:
+        user_token: The owner's token at the service, in place of the job's earlier one; '' keeps
+            that.
 
     Returns:
         The id of the message to the worker.
 
     Raises:
-        NotAllowedNow: The job is neither failed nor cancelled.
+        NotAllowedNow: The job is completed, or it is not over and there is no new token.
     """
     row = _locked(job_id, now=now)
-    if Status(row.job.status) not in RETRYABLE:
+    status = Status(row.job.status)
+    if status not in RETRYABLE and (status in FINAL or not user_token):
         raise NotAllowedNow(f"A job that is {row.job.status} cannot be retried.")
+    if user_token:
+        accounts.store_credential(
+            service_id=row.job.service_id,
+            user_id=row.job.user_id,
+            job_id=job_id,
+            kind=ServiceCredential.Kind.JOB_TOKEN,
+            secret=user_token,
+            now=now,
+        )
+    if status not in RETRYABLE:
+        return _go_on(row, user_id=user_id, origin=origin, now=now)
     files.forget_results(job_id=job_id)
     attempt = row.attempt + 1
     event = Event(
@@ -169,6 +188,21 @@ def retry_job(job_id: UUID, *, user_id: int, origin: Origin, now: datetime) -> s
     record(row, Outcome(work=again, events=(event,)), now=now)
     _audit("retry_job", job, user_id=user_id, origin=origin, now=now)
     return dispatch.send_on_commit(job_id)
+
+
+def _go_on(row: JobWork, *, user_id: int, origin: Origin, now: datetime) -> str:
+    """Let a job that is under way be looked at again at once, with the token stored just now."""
+    work = work_of(row)
+    event = Event(message="A new token was given for this job; the service is asked again.")
+    # A look that is under way with the old token would put the job to sleep again. What sends or
+    # fetches is not interrupted.
+    is_free = row.lease_until is None or row.lease_until <= now
+    if work.phase is Phase.FOLLOW and not is_free:
+        row.fence += 1
+        row.lease_until = None
+    record(row, Outcome(work=work, events=(event,)), now=now)
+    _audit("retry_job", row.job, user_id=user_id, origin=origin, now=now)
+    return dispatch.send_on_commit(row.job_id)
 
 
 @transaction.atomic

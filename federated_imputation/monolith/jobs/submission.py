@@ -1,5 +1,6 @@
 """From what a user wants and what a service offers to what is submitted. Plain functions."""
 
+import re
 import secrets
 import string
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ __all__ = ["Chosen", "Wish", "choose", "new_password"]
 
 # Words by which services let a job skip the comparison of allele frequencies.
 _NO_POPULATION: Final = ("off", "mixed")
+# How a key ends that names a version: `apps@h3africa-v6hc-s@1.0.0`.
+_VERSION: Final = re.compile(r"@v?\d[\w.-]*$")
 _PASSWORD_LENGTH: Final = 32
 _PASSWORD_ALPHABET: Final = string.ascii_letters + string.digits
 
@@ -29,6 +32,7 @@ class Wish:
 
     Attributes:
         panel: The panel's key, or its bare id.
+        panel_build: The panel's own build, `hg19` or `hg38`; '' when it was never told.
         build: `hg19` or `hg38`.
         phasing: Whether the service shall phase.
         population: '' leaves it to the panel.
@@ -38,16 +42,22 @@ class Wish:
     build: str
     phasing: bool
     population: str
+    panel_build: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Chosen:
-    """What is submitted, all of it offered by the service at this moment."""
+    """What is submitted, all of it offered by the service at this moment.
+
+    Attributes:
+        in_place_of: The key that was wanted, when the service has the panel in another version now.
+    """
 
     panel: str
     build: str
     phasing: Phasing
     population: str
+    in_place_of: str = ""
 
     def submission(self, *, tag: str, password: str, file: InputFile) -> Submission:
         return Submission(
@@ -70,7 +80,7 @@ def choose(wish: Wish, offered: Discovery) -> Chosen:
     """
     if offered.in_maintenance:
         raise Busy(offered.maintenance_message or "The service is in maintenance.")
-    panel = _panel(wish.panel, offered.panels)
+    panel = _panel(wish, offered.panels)
     if offered.builds and wish.build not in offered.builds:
         raise _not_offered("build", wish.build, offered.builds)
     return Chosen(
@@ -78,6 +88,7 @@ def choose(wish: Wish, offered: Discovery) -> Chosen:
         build=wish.build,
         phasing=_phasing(wanted=wish.phasing, offered=offered.phasings),
         population=_population(wish.population, panel.populations),
+        in_place_of=wish.panel if _VERSION.search(wish.panel) and panel.key != wish.panel else "",
     )
 
 
@@ -86,13 +97,23 @@ def new_password() -> str:
     return "".join(secrets.choice(_PASSWORD_ALPHABET) for _ in range(_PASSWORD_LENGTH))
 
 
-def _panel(wanted: str, offered: tuple[OfferedPanel, ...]) -> OfferedPanel:
-    """The panel with this key; a bare id finds `apps@<id>@<version>`, the last offered."""
+def _panel(wish: Wish, offered: tuple[OfferedPanel, ...]) -> OfferedPanel:
+    """The panel with this key; a bare id finds `apps@<id>@<version>`, the last offered.
+
+    Services put new versions of a panel in place of old ones. A key whose version is gone finds
+    the same panel, on the same build, in the version that is there; the last offered.
+    """
+    wanted = wish.panel
     for panel in offered:
         if panel.key == wanted:
             return panel
     for panel in reversed(offered):
         if panel.key.split("@")[1:2] == [wanted]:
+            return panel
+    unversioned = _VERSION.sub("", wanted)
+    for panel in reversed(offered) if unversioned != wanted else ():
+        is_same_build = not (panel.build and wish.panel_build) or panel.build == wish.panel_build
+        if _VERSION.sub("", panel.key) == unversioned and is_same_build:
             return panel
     raise _not_offered("reference panel", wanted, tuple(panel.key for panel in offered))
 

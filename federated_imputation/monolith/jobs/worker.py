@@ -9,30 +9,25 @@ import random
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
 
 from apps.federation.protocol import (
-    Down,
     Download,
     DownloadFailed,
     ExternalFile,
     ExternalJob,
     FederationError,
-    ImputationService,
     InputFile,
     NoRoom,
-    NotAuthenticated,
     Rejected,
     Submission,
-    Uncertain,
-    Unreachable,
 )
 from federated_imputation.monolith.accounts import operations as account_operations
 from federated_imputation.monolith.accounts import queries as accounts
@@ -41,19 +36,19 @@ from federated_imputation.monolith.files import operations as file_operations
 from federated_imputation.monolith.files import queries as files
 from federated_imputation.monolith.files import storage
 from federated_imputation.monolith.jobs import decisions, places, submission
+from federated_imputation.monolith.jobs.calls import Calls
 from federated_imputation.monolith.jobs.clients import Connect, connect
 from federated_imputation.monolith.jobs.decisions import Action, Outcome, Phase, Work
 from federated_imputation.monolith.jobs.history import lock, record, work_of
 from federated_imputation.monolith.jobs.lease import LEASE, Claim, Hold, LeaseLost, claim, held
 from federated_imputation.monolith.jobs.models import JobWork
+from federated_imputation.monolith.jobs.states import FINAL
 from federated_imputation.monolith.jobs.submission import Wish
-from federated_imputation.monolith.registry import standing
 
 __all__ = ["advance"]
 
 logger = logging.getLogger(__name__)
 
-T = TypeVar("T")
 Clock = Callable[[], datetime]
 # What is written in the transaction of an outcome besides the job.
 Also = Callable[[], None] | None
@@ -129,7 +124,6 @@ class _Step:
         self._claim = claimed
         self._hold = hold
         self._clock = clock
-        self._connect = connect
         self._jitter = jitter
         row = JobWork.objects.select_related("job__service", "job__reference_panel").get(
             job_id=claimed.pk
@@ -137,7 +131,7 @@ class _Step:
         self._job = row.job
         self._work: Work = work_of(row)
         self._row = row
-        self._service: ImputationService | None = None
+        self._calls = Calls(self._job, clock=clock, connect=connect, jitter=jitter)
         self._has_place = self._is_waiting = False
 
     def run(self) -> bool:
@@ -145,6 +139,7 @@ class _Step:
         due_again = False
         while action is not None:
             outcome, also = self._act(action)
+            outcome = self._warned(outcome)
             # What brings no news needs no row of its own before the action that follows it.
             if outcome.events or outcome.then is None:
                 due_again = self._store(outcome, also)
@@ -178,7 +173,7 @@ class _Step:
         password = submission.new_password()
         try:
             file = self._input_file()
-            chosen = submission.choose(self._wish(), self._ask(lambda at: at.discover()))
+            chosen = submission.choose(self._wish(), self._calls.ask(lambda at: at.discover()))
         except FederationError as error:
             return self._failed(decisions.submission_failed, error), None
 
@@ -193,19 +188,30 @@ class _Step:
             )
 
         ready = chosen.submission(tag=self._tag, password=password, file=file)
-        return decisions.intended(self._work, ready), keep_password
+        intended = decisions.intended(self._work, ready, in_place_of=chosen.in_place_of)
+        return intended, keep_password
 
     def _send(self, ready: Submission) -> Outcome:
         try:
             with _misfits_refused():
-                external_id = self._ask(lambda at: at.submit(ready, progress=self._go_on))
+                external_id = self._calls.ask(lambda at: at.submit(ready, progress=self._go_on))
         except FederationError as error:
+            if isinstance(error, Rejected) and not self._offers(ready.panel):
+                return self._failed(decisions.offer_changed, error)
             return self._failed(decisions.submission_failed, error)
         return decisions.submitted(self._work, external_id)
 
+    def _offers(self, panel: str) -> bool:
+        """Whether the service offers the panel still, as far as it tells."""
+        try:
+            offered = self._calls.ask(lambda at: at.discover())
+        except FederationError:
+            return True
+        return offered.in_maintenance or any(each.key == panel for each in offered.panels)
+
     def _search(self) -> Outcome:
         try:
-            found = self._ask(lambda at: at.find(self._tag))
+            found = self._calls.ask(lambda at: at.find(self._tag))
         except FederationError as error:
             return self._failed(decisions.search_failed, error)
         size = self._job.input_file_size or 0
@@ -214,7 +220,7 @@ class _Step:
     def _ask_cancel(self) -> Outcome:
         try:
             with _misfits_refused():
-                external = self._ask(lambda at: at.cancel(self._work.external_id))
+                external = self._calls.ask(lambda at: at.cancel(self._work.external_id))
         except FederationError as error:
             return self._failed(decisions.cancel_refused, error)
         return decisions.cancel_asked(self._work, external, now=self._clock())
@@ -222,14 +228,14 @@ class _Step:
     def _look(self) -> Outcome:
         try:
             with _misfits_refused():
-                external = self._ask(lambda at: at.job(self._work.external_id))
+                external = self._calls.ask(lambda at: at.job(self._work.external_id))
         except FederationError as error:
             return self._failed(decisions.look_failed, error)
         return decisions.looked(self._work, external)
 
     def _restart(self) -> Outcome:
         try:
-            self._ask(lambda at: at.restart(self._work.external_id))
+            self._calls.ask(lambda at: at.restart(self._work.external_id))
         except FederationError as error:
             return self._failed(decisions.restart_failed, error)
         return decisions.restarted(self._work)
@@ -288,7 +294,7 @@ class _Step:
                 "There is not enough room for it here now; it is fetched when there is.",
                 counted=False,
             )
-        return self._ask(
+        return self._calls.ask(
             lambda at: at.download(file, beside, password=password, progress=self._go_on)
         )
 
@@ -307,6 +313,7 @@ class _Step:
                 also()
             had_place = row.holds_place
             row.lost_steps = 0
+            row.token_warned_for = self._row.token_warned_for
             if outcome.then is None:
                 row.lease_until = None
                 row.holds_place = False
@@ -342,47 +349,17 @@ class _Step:
         is_first = self._row.place_wanted_at is None
         return decisions.waits_for_a_place(self._work, wait=wait, is_first=is_first)
 
-    def _ask(self, call: Callable[[ImputationService], T]) -> T:
-        """What the service answers to `call`, unless it is known not to answer.
-
-        Raises:
-            HeldBack: It was not called.
-            FederationError: As the call; also before it when there is no token or no adapter.
-        """
-        at = self._at_service()
-        leave = standing.enter(self._job.service_id, now=self._clock())
-        try:
-            answer = call(at)
-        except FederationError as error:
-            if isinstance(error, Unreachable | Uncertain | Down):
-                standing.note_silence(leave, str(error), now=self._clock(), jitter=self._jitter())
-            else:
-                standing.note_answer(leave)
-            raise
-        standing.note_answer(leave)
-        return answer
-
-    def _at_service(self) -> ImputationService:
-        """The adapter with the token that is best now.
-
-        Raises:
-            NotAuthenticated: The service needs a token and there is none (any more).
-            Rejected: There is no adapter for the service's API.
-        """
-        if self._service is None:
-            try:
-                token = accounts.reveal_credential(
-                    service_id=self._job.service_id,
-                    user_id=self._job.user_id,
-                    job_id=self._job.pk,
-                    now=self._clock(),
-                )
-            except accounts.Undecryptable as error:
-                raise NotAuthenticated(str(error), status=401) from error
-            if token is None and self._job.service.api_key_required:
-                raise NotAuthenticated("No valid token is stored for this service.", status=401)
-            self._service = self._connect(service=self._job.service, token=token or "")
-        return self._service
+    def _warned(self, outcome: Outcome) -> Outcome:
+        """`outcome` with a warning when the token that was used will not last."""
+        warning = decisions.token_warning(
+            expires=self._calls.token_expires,
+            warned_for=self._row.token_warned_for,
+            now=self._clock(),
+        )
+        if warning is None or outcome.work.status in FINAL:
+            return outcome
+        self._row.token_warned_for = self._calls.token_expires
+        return replace(outcome, events=(warning, *outcome.events))
 
     def _path_of(self, file: ExternalFile) -> str:
         return storage.result_path(job_id=self._job.pk, attempt=self._work.attempt, name=file.name)
@@ -405,6 +382,7 @@ class _Step:
             build=self._job.build,
             phasing=self._job.phasing,
             population=self._job.population,
+            panel_build=self._job.reference_panel.build,
         )
 
     @property

@@ -11,7 +11,9 @@ from federated_imputation.monolith.accounts.queries.audit_chain import (
 from federated_imputation.monolith.accounts.queries.credentials import (
     Undecryptable,
     reveal_credential,
+    reveal_newer_token,
     reveal_result_password,
+    reveal_tokens,
 )
 from federated_imputation.monolith.accounts.queries.encrypted import (
     EncryptedRow,
@@ -49,7 +51,9 @@ __all__ = [
     "is_barred",
     "permissions_at",
     "reveal_credential",
+    "reveal_newer_token",
     "reveal_result_password",
+    "reveal_tokens",
     "service_access_of",
     "service_exists",
     "verify_audit_log",

@@ -28,6 +28,7 @@ from federated_imputation.monolith.jobs.decisions.following import (
 )
 from federated_imputation.monolith.jobs.decisions.submitting import (
     intended,
+    offer_changed,
     search_failed,
     searched,
     submission_failed,
@@ -51,6 +52,7 @@ from federated_imputation.monolith.jobs.decisions.work import (
     next_action,
     stumbled,
     tag_of,
+    token_warning,
     waits_for_a_place,
 )
 
@@ -79,6 +81,7 @@ __all__ = [
     "looked",
     "next_action",
     "next_file",
+    "offer_changed",
     "restart_failed",
     "restarted",
     "room_needed",
@@ -88,5 +91,6 @@ __all__ = [
     "submission_failed",
     "submitted",
     "tag_of",
+    "token_warning",
     "waits_for_a_place",
 ]

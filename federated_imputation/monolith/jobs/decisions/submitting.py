@@ -47,7 +47,15 @@ from federated_imputation.monolith.jobs.decisions.work import (
 from federated_imputation.monolith.jobs.pace import search_seconds
 from federated_imputation.monolith.jobs.states import Status
 
-__all__ = ["grace", "intended", "search_failed", "searched", "submission_failed", "submitted"]
+__all__ = [
+    "grace",
+    "intended",
+    "offer_changed",
+    "search_failed",
+    "searched",
+    "submission_failed",
+    "submitted",
+]
 
 LEAST_GRACE: Final = timedelta(minutes=2)
 # A service that copies uploads to a slow object store, in bytes a second.
@@ -64,8 +72,16 @@ def grace(size: int) -> timedelta:
     return LEAST_GRACE + timedelta(seconds=size / SLOWEST_STORE)
 
 
-def intended(work: Work, submission: Submission) -> Outcome:
-    """We are about to send it: stored before the first byte leaves."""
+def intended(work: Work, submission: Submission, *, in_place_of: str = "") -> Outcome:
+    """We are about to send it: stored before the first byte leaves.
+
+    `in_place_of` is the panel that was asked for, when the service has another version of it now.
+    """
+    replaced = Event(
+        message=f"The service no longer offers the panel {in_place_of}, but {submission.panel}: "
+        "the job is sent with that version. Cancel it if you need the earlier one.",
+        facts={"asked_for": in_place_of, "panel": submission.panel},
+    )
     event = Event(
         message=f"Sending the file to the service as {submission.tag}.",
         facts={
@@ -78,7 +94,8 @@ def intended(work: Work, submission: Submission) -> Outcome:
         },
     )
     work = work.moved(Status.QUEUED, phase=Phase.SUBMITTING, uncertain_since=None, searches=0)
-    return Outcome(work=work, events=(event,), then=Send(submission))
+    events = (replaced, event) if in_place_of else (event,)
+    return Outcome(work=work, events=events, then=Send(submission))
 
 
 def submitted(work: Work, external_id: str) -> Outcome:
@@ -112,6 +129,13 @@ def submission_failed(
     else:
         words = f"Nothing was sent, the service does not answer: {error}"
     return backed_off(not_sent, words, error, now=now, jitter=jitter)
+
+
+def offer_changed(work: Work, error: FederationError, *, now: datetime, jitter: float) -> Outcome:
+    """The service refused what it no longer offers: the panel is looked for again."""
+    words = f"The service refused it ({error}) and has changed what it offers; asking again."
+    again = work.moved(Status.QUEUED, phase=Phase.SUBMIT)
+    return backed_off(again, words, error, now=now, jitter=jitter)
 
 
 def searched(work: Work, found: ExternalJob | None, *, size: int, now: datetime) -> Outcome:

@@ -30,11 +30,14 @@ __all__ = [
     "next_action",
     "stumbled",
     "tag_of",
+    "token_warning",
     "waits_for_a_place",
 ]
 
 # A service that was asked to cancel and still runs is asked again after this time.
 ASK_AGAIN_AFTER: Final = timedelta(seconds=60)
+# Jobs run for days at most.
+WARN_OF_TOKEN: Final = timedelta(days=3)
 # Jobs that were held back do not come back all at once.
 LEAST_HOLD: Final = 1.0
 HELD_BACK_SPREAD: Final = 20.0
@@ -281,6 +284,24 @@ def stumbled(work: Work, *, lost_steps: int, now: datetime, jitter: float) -> Ou
     )
     is_news = lost_steps == LOST_STEPS_FORGIVEN + 1
     return Outcome(work=work, events=(event,) if is_news else (), wait=wait)
+
+
+def token_warning(
+    *, expires: datetime | None, warned_for: datetime | None, now: datetime
+) -> Event | None:
+    """That the token will expire soon, told once for each token.
+
+    Only a warning, from the token's own words and our clock: the service decides what it accepts.
+    """
+    if expires is None or expires == warned_for or expires - now > WARN_OF_TOKEN:
+        return None
+    return Event(
+        message="Your token for this service says that it expires on "
+        f"{expires:%Y-%m-%d %H:%M} UTC. "
+        "If the service refuses it before the job is done, the job waits until it is retried with "
+        "a new token.",
+        facts={"token_expires_at": expires.isoformat()},
+    )
 
 
 def waits_for_a_place(work: Work, *, wait: float, is_first: bool) -> Outcome:

@@ -66,12 +66,12 @@ def test_submission_names_what_the_service_offers(world: World):
 
 
 def test_panel_that_is_no_longer_offered_fails_the_job_with_what_is(world: World):
-    world.panel.panel_id = "apps@kit-afr@0.9.0"
+    world.panel.panel_id = "apps@kit-other@0.9.0"
     world.panel.save()
     job = world.finish(world.submit())
 
     assert job.status == "failed"
-    assert "apps@kit-afr@0.9.0" in job.error_message
+    assert "apps@kit-other@0.9.0" in job.error_message
     assert "apps@kit-afr@1.0.0" in job.error_message
     assert not world.server.submissions
 

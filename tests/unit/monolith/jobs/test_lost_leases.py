@@ -10,7 +10,8 @@ import pytest
 from federated_imputation.monolith.jobs.decisions.submitting import LEAST_GRACE, grace
 from federated_imputation.monolith.jobs.lease import LEASE, Hold, LeaseLost, claim
 from federated_imputation.monolith.jobs.models import JobWork
-from tests.job_world import FILES, VCF, World, bgzf, upload
+from tests.bgzf import VCF, bgzf
+from tests.job_world import FILES, World, upload
 from tests.michigan_server import CutRequest, Reply
 
 
