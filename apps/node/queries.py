@@ -1,5 +1,6 @@
 """Every read of the node."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -9,7 +10,7 @@ from apps.node import workspaces
 from apps.node.models import Job, Message, NodeStatus, Output, OutputFile, Step, User
 from apps.node.pipeline.panels import Panel, read_panels
 from apps.node.refusals import Refusal
-from apps.node.states import LISTED, State
+from apps.node.states import ACTIVE, LISTED, State
 from apps.node.tokens import Claims, TokenRejected, read_token
 
 __all__ = [
@@ -24,9 +25,12 @@ __all__ = [
     "get_token_owner",
     "in_maintenance",
     "jobs_of",
+    "panel_of",
+    "panel_uses",
     "panels",
     "position_in_queue",
     "queue_length",
+    "running_jobs",
     "shown_name",
 ]
 
@@ -102,6 +106,10 @@ def queue_length() -> int:
     return Job.objects.filter(state=State.WAITING).count()
 
 
+def running_jobs() -> int:
+    return Job.objects.filter(state__in=ACTIVE - {State.WAITING}).count()
+
+
 def in_maintenance() -> bool:
     return NodeStatus.objects.filter(maintenance=True).exists()
 
@@ -137,8 +145,28 @@ def get_output(*, output_hash: str) -> Output:
 
 
 def panels() -> Sequence[Panel]:
-    """The reference panels of this node, ordered by id and version."""
-    return read_panels(workspaces.panels_root())
+    """The reference panels that this node offers, ordered by id and version."""
+    return read_panels(workspaces.panels_root(), retired=False)
+
+
+def panel_of(job: Job) -> Panel | None:
+    """The panel that a job is run with: an offered one, or one that was when it was submitted."""
+    name = job.parameters["refpanel"]
+    offered = find_panel(name, panels())
+    if offered is not None:
+        return offered
+    kept = [
+        panel
+        for panel in read_panels(workspaces.panels_root())
+        if panel.retired_at is not None and panel.retired_at > job.submitted_at
+    ]
+    return find_panel(name, kept)
+
+
+def panel_uses() -> Counter[str]:
+    """How many jobs still need each panel, by its key: active ones, and those one may restart."""
+    needing = Job.objects.filter(state__in=ACTIVE | {State.DEAD})
+    return Counter(needing.values_list("parameters__refpanel", flat=True))
 
 
 def find_panel(name: str, among: Sequence[Panel]) -> Panel | None:

@@ -6,7 +6,7 @@ from django.conf import settings
 
 from apps.node import passwords, workspaces
 from apps.node.models import Job
-from apps.node.queries import find_panel, panels
+from apps.node.queries import panel_of
 
 __all__ = ["CannotRun", "specify"]
 
@@ -22,7 +22,7 @@ def specify(job: Job) -> dict[str, Any]:
         CannotRun: A parameter that the submission did not look at is impossible.
     """
     parameters = job.parameters
-    panel = find_panel(parameters["refpanel"], panels())
+    panel = panel_of(job)
     if panel is None:
         raise CannotRun(f"Reference panel '{parameters['refpanel']}' not found.")
     try:

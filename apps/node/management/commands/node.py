@@ -1,7 +1,6 @@
 """`manage.py node …`: panels, users, tokens, the demonstration's data, maintenance."""
 
 import getpass
-import json
 import secrets
 import sys
 from argparse import ArgumentParser
@@ -17,10 +16,11 @@ from django.utils import timezone
 from apps.node import queries, workspaces
 from apps.node.credentials import Credentials, read_credentials, write_credentials
 from apps.node.kit_panels import POPULATIONS, write_kit_panel
+from apps.node.management.panel_commands import add_panel_commands
 from apps.node.models import User
 from apps.node.operations.accounts import create_api_token, create_user
 from apps.node.operations.jobs import set_maintenance
-from apps.node.pipeline.panels import Panel, PanelError, Population, write_panel
+from apps.node.pipeline.panels import PanelError
 from apps.node.tokens import TokenRejected
 
 _PLATFORM: Final = "platform"
@@ -32,7 +32,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         commands = parser.add_subparsers(required=True, metavar="COMMAND")
-        self._add_panel_commands(commands.add_parser("panel", help="reference panels"))
+        add_panel_commands(commands.add_parser("panel", help="reference panels"))
 
         user = commands.add_parser("user", help="users")
         user_commands = user.add_subparsers(required=True, metavar="COMMAND")
@@ -59,62 +59,13 @@ class Command(BaseCommand):
         maintenance.set_defaults(run=self._switch_maintenance)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if (run_panel := options.get("run_panel")) is not None:
+            run_panel(options, self.stdout)
+            return
         try:
             options["run"](options)
         except PanelError as error:
             raise CommandError(str(error)) from error
-
-    def _add_panel_commands(self, panel: ArgumentParser) -> None:
-        commands = panel.add_subparsers(required=True, metavar="COMMAND")
-        listing = commands.add_parser("list", help="list the panels of this node")
-        listing.add_argument("--json", action="store_true")
-        listing.set_defaults(run=self._list_panels)
-
-        add = commands.add_parser("add", help="make a panel from phased VCF files")
-        add.add_argument("--id", required=True)
-        add.add_argument("--panel-version", required=True, metavar="X.Y.Z")
-        add.add_argument("--name", required=True)
-        add.add_argument("--build", required=True, choices=["hg19", "hg38"])
-        add.add_argument(
-            "--population",
-            action="append",
-            default=[],
-            metavar="ID:NAME:SAMPLES",
-            help="of the allele-frequency check; `off:Skip:-1` is always there",
-        )
-        add.add_argument("--genotypes", action="append", required=True, metavar="CHROMOSOME=FILE")
-        add.add_argument("--map", action="append", default=[], metavar="CHROMOSOME=FILE")
-        add.add_argument("--simulated", action="store_true", help="label it SIMULATED")
-        add.set_defaults(run=self._add_panel)
-
-    def _list_panels(self, options: dict[str, Any]) -> None:
-        panels = queries.panels()
-        if options["json"]:
-            self.stdout.write(json.dumps({"panels": [_panel_json(panel) for panel in panels]}))
-            return
-        for panel in panels:
-            label = "  SIMULATED" if panel.simulated else ""
-            self.stdout.write(
-                f"{panel.key}  {panel.name}  {panel.build}  {panel.samples} samples  "
-                f"{panel.sites} sites{label}"
-            )
-
-    def _add_panel(self, options: dict[str, Any]) -> None:
-        panel = write_panel(
-            workspaces.panels_root(),
-            id=options["id"],
-            version=options["panel_version"],
-            name=options["name"],
-            build=options["build"],
-            populations=[
-                *(_population(text) for text in options["population"]),
-                Population(id="off", name="Skip", samples=-1),
-            ],
-            genotypes=_by_chromosome(options["genotypes"]),
-            maps=_by_chromosome(options["map"]),
-            simulated=options["simulated"],
-        )
-        self.stdout.write(f"{panel.key} is there: {panel.samples} samples, {panel.sites} sites.")
 
     def _add_user(self, options: dict[str, Any]) -> None:
         password = getpass.getpass() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
@@ -179,34 +130,3 @@ def _is_valid(credentials: Credentials) -> bool:
     except TokenRejected:
         return False
     return user.username == _PLATFORM
-
-
-def _panel_json(panel: Panel) -> dict[str, object]:
-    return {
-        "key": panel.key,
-        "name": panel.name,
-        "build": panel.build,
-        "simulated": panel.simulated,
-        "samples": panel.samples,
-        "sites": panel.sites,
-        "populations": [each.id for each in panel.populations],
-    }
-
-
-def _population(text: str) -> Population:
-    parts = text.split(":")
-    if len(parts) != 3 or not parts[2].removeprefix("-").isdecimal():
-        raise CommandError(f"Population {text!r} is not ID:NAME:SAMPLES.")
-    return Population(id=parts[0], name=parts[1], samples=int(parts[2]))
-
-
-def _by_chromosome(texts: list[str]) -> dict[str, Path]:
-    files = {}
-    for text in texts:
-        chromosome, separator, path = text.partition("=")
-        if not separator:
-            raise CommandError(f"{text!r} is not CHROMOSOME=FILE.")
-        if not Path(path).is_file():
-            raise CommandError(f"There is no file {path}.")
-        files[chromosome] = Path(path)
-    return files

@@ -98,15 +98,20 @@ class Panel:
         return tuple(name for name in (*AUTOSOMES, "X") if name in found)
 
 
-def read_panels(root: Path) -> list[Panel]:
-    """Read all panels below `root`, ordered by id and version; a missing root has none.
+def read_panels(root: Path, *, retired: bool = True) -> list[Panel]:
+    """Read the panels below `root`, ordered by id and version; a missing root has none.
+
+    Args:
+        retired: Whether those that are out of service are read too.
 
     Raises:
         PanelError: a manifest is broken, or a file it names is missing.
     """
     # A name that starts with a dot is a panel on its way.
-    paths = (path for path in root.glob(f"*@*/{MANIFEST}") if not path.parent.name.startswith("."))
-    return [read_panel(path.parent) for path in sorted(paths)]
+    folders = sorted(
+        path.parent for path in root.glob(f"*@*/{MANIFEST}") if not path.parent.name.startswith(".")
+    )
+    return [read_panel(each) for each in folders if retired or not (each / RETIRED).exists()]
 
 
 def read_panel(folder: Path) -> Panel:
@@ -137,11 +142,12 @@ def read_panel(folder: Path) -> Panel:
 
 
 def _parse(folder: Path, manifest: Any) -> Panel:
+    panel_id, version = str(manifest["id"]), str(manifest["version"])
     samples = int(manifest["samples"])
     return Panel(
         folder=folder,
-        id=str(manifest["id"]),
-        version=str(manifest["version"]),
+        id=panel_id,
+        version=version,
         name=str(manifest["name"]),
         build=str(manifest["build"]),
         simulated=bool(manifest["simulated"]),

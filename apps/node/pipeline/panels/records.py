@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from apps.genotypes.bgzf import BgzfWriter
 from apps.genotypes.builds import LENGTHS, build_of, plain_name, spelled
-from apps.genotypes.calls import ABSENT, MISSING, Calls, CallsError, format_calls, parse_calls
+from apps.genotypes.calls import ABSENT, MISSING, Calls, CallsError, parse_calls
 from apps.genotypes.chromosome_x import XRegion, x_region
 from apps.node.pipeline.panels.manifest import PanelError
 
@@ -159,14 +159,14 @@ class _Copy:
 
     def _copy(self, fields: Sequence[bytes], stack: ExitStack) -> None:
         position = self._check_site(fields)
-        calls = self._read_calls(fields)
+        text, calls = self._read_calls(fields)
         output = self._output(position, stack)
         self._check_calls(calls, output)
         if not (calls > 0).any():
             return
         output.sites += 1
         fixed = [self._spelled, *fields[1:5], b".", b"PASS", b".", b"GT"]
-        output.out.write(b"\t".join([*fixed, format_calls(calls, phased=True)]) + b"\n")
+        output.out.write(b"\t".join([*fixed, text]) + b"\n")
 
     def _check_site(self, fields: Sequence[bytes]) -> int:
         """The position of a record whose first columns are as they must be."""
@@ -190,7 +190,7 @@ class _Copy:
         self._seen.add((ref, alt))
         return position
 
-    def _read_calls(self, fields: Sequence[bytes]) -> Calls:
+    def _read_calls(self, fields: Sequence[bytes]) -> tuple[bytes, Calls]:
         form = fields[8]
         if form != b"GT" and not form.startswith(b"GT:"):
             raise self._refuse("does not start its FORMAT with GT")
@@ -201,7 +201,7 @@ class _Copy:
         if b"/" in text or b"." in text:
             raise self._refuse("has unphased or missing genotypes")
         try:
-            return parse_calls(b"GT", text, len(cells))
+            return text, parse_calls(b"GT", text, len(cells))
         except CallsError as error:
             raise self._refuse(f"has a genotype that is none: {error}") from error
 

@@ -1,5 +1,8 @@
 import gzip
 import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +11,23 @@ from cyvcf2 import VCF
 
 from apps.genotypes.bgzf import check_end
 from apps.genotypes.rules import PanelRules
-from apps.node.pipeline.panels import PanelError, Population, read_panels, write_panel
+from apps.node.pipeline.panel_index import open_index, panel_sites
+from apps.node.pipeline.panels import (
+    PanelError,
+    Population,
+    offer_again,
+    read_panels,
+    retire_panel,
+    write_panel,
+)
 
 KIT = Path("apps/node/kit")
 
 
-def vcf(path, *records, samples=("a", "b", "c")):
+def vcf(path, *records, samples=("a", "b", "c"), length=None):
     columns = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *samples]
-    lines = ["##fileformat=VCFv4.2", "##contig=<ID=chr20>", "\t".join(columns), *records]
+    contig = "##contig=<ID=chr20>" if length is None else f"##contig=<ID=chr20,length={length}>"
+    lines = ["##fileformat=VCFv4.2", contig, "\t".join(columns), *records]
     path.write_bytes(gzip.compress(("\n".join(lines) + "\n").encode()))
     return path
 
@@ -155,3 +167,156 @@ def test_missing_key_and_missing_file_are_named(tmp_path, source):
 
 def test_missing_root_has_no_panels(tmp_path):
     assert read_panels(tmp_path / "none") == []
+
+
+def site(position, *calls, ref="A", alt="C", chromosome="chr20"):
+    return "\t".join([chromosome, str(position), ".", ref, alt, ".", ".", ".", "GT", *calls])
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ([site(5, "0|1", "0|0", "0|0")] * 2, "line 5 is the same site as a line before"),
+        ([site(5, "0|1", "0|0", "0|0", alt="C,G")], "line 4 is multiallelic; run bcftools norm"),
+        ([site(5, "0|1", "0|0", "0|0", alt="<DEL>")], "line 4 has alleles that are not"),
+        ([site(5, "0|1", "0|0", "0|0", alt="A")], "line 4 has alleles that are not"),
+        ([site(5, "0|2", "0|0", "0|0")], "line 4 has an allele other than 0 and 1"),
+        ([site(5, "0|1|0", "0|0", "0|0")], "line 4 has a genotype that is none"),
+        ([site(5, "1", "0|0", "0|0")], "line 4 has a haploid genotype, which 20 must not have"),
+        ([site(64_444_168, "0|1", "0|0", "0|0")], "line 4 is beyond the end of the chromosome"),
+        ([site(5, "0|0", "0|0", "0|0")], "has no site where a chosen sample carries an ALT"),
+    ],
+)
+def test_odd_record_is_refused_with_its_line(tmp_path, lines, said):
+    source = vcf(tmp_path / "in.vcf.gz", *lines)
+    with pytest.raises(PanelError, match=said) as raised:
+        write(tmp_path / "panels", source)
+    assert raised.value.path == source
+    assert list((tmp_path / "panels").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"id": "../p"}, "is not a word of letters"),
+        ({"version": "1@0"}, "is not a word of letters"),
+        ({"build": "hg17"}, "unknown build"),
+        ({"build": "hg19"}, "contig lengths of hg38, the panel's build is hg19"),
+        ({"genotypes": {}}, "at least one chromosome"),
+        ({"genotypes": {"MT": Path("in.vcf.gz")}}, "only 1 to 22 and X"),
+        ({"maps": {"21": Path("map.gz")}}, "a map of chromosome 21, but no genotypes"),
+        ({"populations": []}, "need ids"),
+        ({"populations": [Population(id="afr", name="A", samples=4)]}, "fewer than the 4"),
+    ],
+)
+def test_impossible_choice_is_refused(tmp_path, change, said):
+    source = vcf(tmp_path / "in.vcf.gz", record(5, "0|1", "0|0", "0|0"), length=64_444_167)
+    with pytest.raises(PanelError, match=said):
+        write(tmp_path / "panels", source, **change)
+
+
+def test_chromosomes_of_other_samples_are_refused(tmp_path, source):
+    other = vcf(
+        tmp_path / "other.vcf.gz",
+        site(5, "0|1", "0|0", chromosome="chr21"),
+        samples=("a", "b"),
+    )
+    with pytest.raises(
+        PanelError, match=r"has other samples \(2\) than in\.vcf\.gz \(3\)"
+    ) as raised:
+        write(tmp_path / "panels", source, genotypes={"20": source, "21": other})
+    assert raised.value.path == other
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["POS\tCHR\tCM"], "does not start with the columns"),
+        (["pos\tchr\tcM"], "has no line but its header"),
+        (["pos\tchr\tcM", "5\t21\t0.1"], "line 2 is not a position"),
+        (["pos\tchr\tcM", "5\t20\tnan"], "line 2 is not a position"),
+        (["pos\tchr\tcM", "5\t20\t0.2", "9\t20\t0.1"], "line 3 does not rise"),
+    ],
+)
+def test_bad_map_is_refused_with_its_line(tmp_path, source, lines, said):
+    map_file = tmp_path / "map.gz"
+    map_file.write_bytes(gzip.compress(("\n".join(lines) + "\n").encode()))
+    with pytest.raises(PanelError, match=said) as raised:
+        write(tmp_path / "panels", source, maps={"20": map_file})
+    assert raised.value.path == map_file
+
+
+def test_chromosome_x_becomes_its_regions(tmp_path):
+    def on_x(position, *calls):
+        return site(position, *calls, chromosome="chrX")
+
+    source = vcf(
+        tmp_path / "x.vcf.gz",
+        on_x(2_781_478, "0|1", "0|0", "0|0"),
+        on_x(2_781_479, "0", "1|0", "1"),
+        on_x(155_701_383, "1", "1|0", "1"),
+        on_x(155_701_384, "0|0", "0|0", "1|0"),
+    )
+    panel = write(tmp_path / "panels", source, genotypes={"X": source})
+    assert panel.names == ("X",)
+    assert {name: (c.sites, c.haplotypes) for name, c in panel.chromosomes.items()} == {
+        "X.PAR1": (1, 6),
+        "X.nonPAR": (2, 4),
+        "X.PAR2": (1, 6),
+    }
+    index = open_index(panel, "X.nonPAR")
+    assert index.alleles(range(2)).tolist() == [[0, 1, 0, 1], [1, 1, 0, 1]]
+    assert [site.frequency for site in panel_sites(panel, "X.nonPAR")] == [0.5, 0.75]
+    assert list(panel_sites(panel, "21")) == []
+
+
+def test_changing_ploidy_of_a_panel_is_refused(tmp_path):
+    source = vcf(
+        tmp_path / "x.vcf.gz",
+        *(
+            site(p, call, "0|1", "1", chromosome="X")
+            for p, call in ((5_000_000, "1"), (5_000_001, "1|0"))
+        ),
+    )
+    with pytest.raises(PanelError, match="line 5 has another ploidy of sample a than"):
+        write(tmp_path / "panels", source, genotypes={"X": source}, build="hg19")
+
+
+KILLED_AT_THE_END = """
+import os, sys
+from pathlib import Path
+from apps.node.pipeline.panels import Population, write_panel, writing
+writing.sync_tree = lambda folder: os.kill(os.getpid(), 9)
+write_panel(Path(sys.argv[1]), id="p", version="1.0.0", name="P", build="hg38",
+    populations=[Population(id="off", name="Skip", samples=-1)],
+    genotypes={"20": Path(sys.argv[2])}, maps={}, simulated=True)
+"""
+
+
+def test_killed_writer_leaves_nothing_that_counts_and_the_next_one_sweeps(tmp_path, source):
+    root = tmp_path / "panels"
+    command = [sys.executable, "-c", KILLED_AT_THE_END, str(root), str(source)]
+    assert subprocess.run(command, check=False).returncode == -9
+    assert len(list(root.glob(".p@*/manifest.json"))) == 1
+    assert read_panels(root) == []
+    panel = write(root, source)
+    assert read_panels(root) == [panel]
+    assert [path.name for path in root.iterdir()] == ["p@1.0.0"]
+
+
+def test_retired_panel_is_left_out_where_only_offered_ones_are_asked_for(tmp_path, source):
+    root = tmp_path / "panels"
+    panel = write(root, source)
+    first = datetime(2026, 1, 2, tzinfo=UTC)
+    retired = retire_panel(panel, now=first)
+    assert retire_panel(retired, now=first + timedelta(days=1)).retired_at == first
+    assert read_panels(root) == [retired]
+    panel.chromosomes["20"].genotypes.unlink()  # nor is it looked at
+    assert read_panels(root, retired=False) == []
+
+
+def test_retired_panel_can_be_offered_again(tmp_path, source):
+    panel = write(tmp_path / "panels", source)
+    retired = retire_panel(panel, now=datetime(2026, 1, 2, tzinfo=UTC))
+    assert offer_again(retired) == panel
+    assert read_panels(tmp_path / "panels", retired=False) == [panel]
