@@ -163,6 +163,11 @@ CELERY_TASK_IGNORE_RESULT = True
 # Beat's messages die unread when no worker runs; the rows keep what is due.
 CELERY_BEAT_SCHEDULE = {
     "accounts.sweep": {"task": "accounts.sweep", "schedule": 3600.0, "options": {"expires": 600}},
+    "files.refresh_sites": {
+        "task": "files.refresh_sites",
+        "schedule": 600.0,
+        "options": {"expires": 600},
+    },
     "files.sweep": {"task": "files.sweep", "schedule": 3600.0, "options": {"expires": 600}},
     "files.tick": {"task": "files.tick", "schedule": 1.0, "options": {"expires": 5}},
     "jobs.sweep": {"task": "jobs.sweep", "schedule": 3600.0, "options": {"expires": 600}},

@@ -7,6 +7,7 @@ never names a file that is not whole.
 import hashlib
 import os
 import re
+import shutil
 import uuid
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -30,6 +31,7 @@ __all__ = [
     "make_folder",
     "new_path",
     "remove",
+    "remove_folder",
     "result_path",
     "settle",
     "store_set",
@@ -222,6 +224,11 @@ def remove(paths: Iterable[str]) -> None:
         if full is not None:
             full.unlink(missing_ok=True)
             _remove_empty_folders(full.parent)
+
+
+def remove_folder(folder: Path) -> None:
+    """Delete a folder with all that is in it, as far as it is there."""
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def swept(folder: PurePosixPath, *, is_known: Callable[[str], bool], now: datetime) -> list[str]:

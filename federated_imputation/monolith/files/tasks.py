@@ -7,9 +7,9 @@ from django.conf import settings
 from django.utils import timezone
 
 from federated_imputation.monolith.files import worker
-from federated_imputation.monolith.files.operations import genotypes, runs
+from federated_imputation.monolith.files.operations import genotypes, panel_sites, runs
 
-__all__ = ["run", "sweep", "tick"]
+__all__ = ["fetch_sites", "refresh_sites", "run", "sweep", "tick"]
 
 
 @shared_task(name="files.tick", ignore_result=True)
@@ -23,6 +23,20 @@ def tick() -> None:
 def run(run_id: str) -> None:
     """Do a check or a repair; it holds a thread of the worker, and a child does the work."""
     worker.work(UUID(run_id))
+
+
+@shared_task(name="files.refresh_sites", ignore_result=True)
+def refresh_sites() -> None:
+    """Announce the panels whose sites are to be fetched, unless services are called on demand."""
+    if settings.BACKGROUND_CHECKS:
+        for panel_id in panel_sites.claim_due_sites(now=timezone.now()):
+            fetch_sites.apply_async(args=(panel_id,), expires=600, retry=False)
+
+
+@shared_task(name="files.fetch_sites", ignore_result=True)
+def fetch_sites(panel_id: int) -> None:
+    """Bring the tables of a panel's sites up to date."""
+    panel_sites.fetch_sites(panel_id, clock=timezone.now)
 
 
 @shared_task(name="files.sweep", ignore_result=True)

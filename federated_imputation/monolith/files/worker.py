@@ -7,10 +7,10 @@ claim; this module starts the child, listens, and sees to it that no child outli
 
 import logging
 import queue
-import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -29,8 +29,9 @@ from federated_imputation.monolith.files import commands, first_look, queries, s
 from federated_imputation.monolith.files.commands import Command
 from federated_imputation.monolith.files.endings import why_it_failed
 from federated_imputation.monolith.files.models import MOST_STARTS, FileRun, GenotypeFile
-from federated_imputation.monolith.files.operations import runs
+from federated_imputation.monolith.files.operations import panel_sites, runs
 from federated_imputation.monolith.files.operations.genotypes import StorageFull
+from federated_imputation.monolith.registry import clients
 from federated_imputation.monolith.registry import queries as registry
 
 __all__ = ["work"]
@@ -48,7 +49,11 @@ class _Failed(Exception):
 
 
 def work(
-    run_id: UUID, *, clock: Clock = timezone.now, choose: Choose = lambda command: command
+    run_id: UUID,
+    *,
+    clock: Clock = timezone.now,
+    choose: Choose = lambda command: command,
+    connect: panel_sites.Connect = clients.connect,
 ) -> None:
     """Do a run, if it is at work and nobody else does it.
 
@@ -60,17 +65,26 @@ def work(
         return
     with held(claimed, clock=clock) as hold:
         try:
-            _Work(claimed, hold=hold, clock=clock, choose=choose).do()
+            _Work(claimed, hold=hold, clock=clock, choose=choose, connect=connect).do()
         except LeaseLost:
             logger.info("The run %s is cancelled or another worker's; it is dropped.", run_id)
 
 
 class _Work:
-    def __init__(self, claimed: Claim, *, hold: Hold, clock: Clock, choose: Choose) -> None:
+    def __init__(
+        self,
+        claimed: Claim,
+        *,
+        hold: Hold,
+        clock: Clock,
+        choose: Choose,
+        connect: panel_sites.Connect,
+    ) -> None:
         self._claim = claimed
         self._hold = hold
         self._clock = clock
         self._choose = choose
+        self._connect = connect
         self._run = runs.begin_run(claimed, now=clock())
         self._place = storage.absolute(str(storage.MAKING / str(claimed.pk)))
         self._stage = ""
@@ -87,7 +101,7 @@ class _Work:
         except (_Failed, StorageFull) as error:
             runs.fail_run(self._claim, message=str(error), now=self._clock())
         finally:
-            shutil.rmtree(self._place, ignore_errors=True)
+            storage.remove_folder(self._place)
 
     def _file(self) -> Path:
         try:
@@ -96,7 +110,7 @@ class _Work:
             raise _Failed("The bytes of the file are no longer here.") from None
 
     def _do(self, file: Path) -> None:
-        shutil.rmtree(self._place, ignore_errors=True)  # of a worker that was killed
+        storage.remove_folder(self._place)  # of a worker that was killed
         into = self._place / str(self._claim.fence)
         storage.make_folder(into)
         if self._run.kind == FileRun.Kind.CHECK:
@@ -107,6 +121,7 @@ class _Work:
     def _check(self, file: Path, into: Path) -> None:
         parameters = self._run.parameters
         panels = parameters["panels"]
+        self._ask_for_sites(panels)
         said = self._listen(
             commands.check_command(
                 parameters,
@@ -121,7 +136,20 @@ class _Work:
             report = Report.from_json(said["report"])
         except (KeyError, MalformedReport):
             raise _Failed("The check ended without a report. Tell the operators.") from None
-        runs.finish_check(self._claim, report=report.to_json(), now=self._clock())
+        told = _with_reasons(report)
+        runs.finish_check(self._claim, report=told.to_json(), now=self._clock())
+
+    def _ask_for_sites(self, panel_ids: list[int]) -> None:
+        """Let the services of those panels whose sites were never fetched be asked now."""
+        for panel_id in set(panel_ids) - _tables(panel_ids).keys():
+            self._stage = "sites"
+            self._look()
+            panel_sites.fetch_sites(
+                panel_id,
+                clock=self._clock,
+                user_id=self._run.file.user_id,
+                connect=self._connect,
+            )
 
     def _repair(self, file: Path, into: Path) -> None:
         parameters = self._run.parameters
@@ -226,6 +254,18 @@ def _tables(panel_ids: list[int]) -> dict[int, Path]:
         for panel_id, sites in queries.site_tables(panel_ids=panel_ids).items()
         if sites.folder
     }
+
+
+def _with_reasons(report: Report) -> Report:
+    """The report, where a panel whose sites are not known says why they are not."""
+    unknown = [int(panel.key) for panel in report.panels if not panel.known]
+    sites = queries.site_tables(panel_ids=unknown)
+    panels = []
+    for panel in report.panels:
+        row = None if panel.known else sites.get(int(panel.key))
+        reasons = (*panel.reasons, row.message) if row and row.message else panel.reasons
+        panels.append(replace(panel, reasons=reasons))
+    return replace(report, panels=tuple(panels))
 
 
 def _builds(panel_ids: list[int]) -> dict[int, str]:
