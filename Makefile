@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test fuzz-api mutate lint check bench format lock
+.PHONY: help demo up down test chaos fuzz-api mutate lint check bench format lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ down: ## Stop the platform
 
 test: $(VENV)/dev.installed ## Set up what the tests need and run them all
 	@$(BIN)/python -m tests
+
+chaos: $(VENV)/dev.installed ## The hard times at full length: 10 GB, 1,000 jobs, every point of a crash
+	@$(BIN)/python -m pytest tests/chaos -m "long or not long"
 
 fuzz-api: $(VENV)/dev.installed ## Search the API for wrong answers, as nobody, a researcher and an administrator
 	@$(BIN)/python -m tests.fuzz

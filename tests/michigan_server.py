@@ -22,6 +22,10 @@ scripted:
                               nobody was told
     Hang()                    reads the request and answers nothing until the server ends
     Redirect(url)             302
+    Raw(b"…")                 sends exactly these bytes, not HTTP if they are not, and closes
+    Reset()                   does not do the call and resets the connection
+    Flood(size)               does not do the call; answers 200 and that many bytes of JSON
+    Drip()                    does not do the call; answers a byte every 50 ms without end
 
 Every request is kept in `server.requests` with its headers. Bodies have the shapes of
 `apps/contracts/examples/michigan`.
@@ -33,6 +37,8 @@ import io
 import itertools
 import json
 import re
+import socket
+import struct
 import tempfile
 import threading
 from collections import Counter, deque
@@ -51,11 +57,15 @@ from tests.servers import free_port
 __all__ = [
     "CutAnswer",
     "CutRequest",
+    "Drip",
+    "Flood",
     "Hang",
     "MichiganServer",
+    "Raw",
     "Redirect",
     "Reply",
     "Request",
+    "Reset",
     "Silence",
     "zip_of",
 ]
@@ -111,7 +121,27 @@ class Redirect:
     location: str
 
 
-Script = Reply | CutRequest | CutAnswer | Silence | Hang | Redirect
+@dataclass(frozen=True)
+class Raw:
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Reset:
+    pass
+
+
+@dataclass(frozen=True)
+class Flood:
+    size: int
+
+
+@dataclass(frozen=True)
+class Drip:
+    pass
+
+
+Script = Reply | CutRequest | CutAnswer | Silence | Hang | Redirect | Raw | Reset | Flood | Drip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +173,9 @@ class Job:
 class MichiganServer:
     """See the module.
 
+    Args:
+        port: On loopback; a free one by default.
+
     Attributes:
         url: Address, without a slash at the end.
         target: Its `host:port`, for an allow-list.
@@ -158,8 +191,8 @@ class MichiganServer:
         requests: All of them, in order of arrival.
     """
 
-    def __init__(self) -> None:
-        self.port = free_port()
+    def __init__(self, *, port: int | None = None) -> None:
+        self.port = port or free_port()
         self.target = f"127.0.0.1:{self.port}"
         self.url = f"http://{self.target}"
         self.token = "test-token.0123456789"
@@ -207,6 +240,11 @@ class MichiganServer:
         """A job that somebody submitted earlier; the newest of the list."""
         with self._lock:
             return self._new_job(name, states or self.states, {}, {})
+
+    def answer_about(self, job: Job) -> dict[str, Any]:
+        """What it says of the job now, without moving it on."""
+        with self._lock:
+            return self._job(job, is_poll=False)
 
     def hash_of(self, job: Job, name: str) -> str:
         """The key to a result file in its download link."""
@@ -480,11 +518,33 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(script.status, script.body, script.headers)
             elif isinstance(script, Redirect):
                 self._send(302, b"", {"Location": script.location})
+            elif isinstance(script, Raw | Reset | Flood | Drip):
+                self._misbehave(script)
             else:
                 status, answer = self._do(kind, parts.path, parts.query, body)
                 if not isinstance(script, Silence):
                     cut = script.after if isinstance(script, CutAnswer) else None
                     self._send(status, answer, {}, cut=cut)
+
+    def _misbehave(self, script: "Raw | Reset | Flood | Drip") -> None:
+        self.close_connection = True
+        head = b"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n"
+        match script:
+            case Raw(content=content):
+                self.wfile.write(content)
+            case Reset():
+                self.connection.setsockopt(
+                    socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+                )
+                self.connection.close()
+            case Flood(size=size):
+                self.wfile.write(head + b'"')
+                for _ in range(0, size, _BLOCK):
+                    self.wfile.write(b"a" * _BLOCK)
+            case Drip():
+                self.wfile.write(head)
+                while not self.server.owner._ending.wait(0.05):
+                    self.wfile.write(b" ")
 
     def _do(self, kind: str, path: str, query: str, body: IO[bytes]) -> tuple[int, Any]:
         owner = self.server.owner

@@ -22,6 +22,7 @@ from apps.node.models import Job, Message
 from apps.node.operations import runs
 from apps.node.operations.jobs import STEPS
 from apps.node.states import State
+from apps.shared.durable import is_no_room
 
 __all__ = ["Run"]
 
@@ -152,5 +153,10 @@ class Run:
         self._number += 1
 
     def _write_log(self, at: datetime, text: str) -> None:
-        with self.log.open("a", encoding="utf-8") as log:
-            log.write(f"{at.isoformat(timespec='milliseconds')} {text}\n")
+        try:
+            with self.log.open("a", encoding="utf-8") as log:
+                log.write(f"{at.isoformat(timespec='milliseconds')} {text}\n")
+        except OSError as error:  # on a full disk the job still ends, and says why
+            if not is_no_room(error):
+                raise
+            logger.error("The log of job %s could not be written: the disk is full.", self.job.pk)

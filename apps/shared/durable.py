@@ -1,9 +1,18 @@
 """Files that survive a power cut: first their bytes, then every name that leads to them."""
 
+import errno
 import os
 from pathlib import Path
+from typing import Final
 
-__all__ = ["sync_file", "sync_folder", "sync_tree"]
+__all__ = ["is_no_room", "sync_file", "sync_folder", "sync_tree"]
+
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def is_no_room(error: BaseException) -> bool:
+    """Whether a write failed since the disk, the quota or the largest file is full."""
+    return isinstance(error, OSError) and error.errno in _NO_ROOM
 
 
 def sync_file(path: Path) -> None:

@@ -4,8 +4,8 @@ Django stores a body before there is a request, so that a full disk would end as
 server, or as a broken connection. Here it becomes an answer like all others.
 """
 
-from apps.shared.api.passing import is_no_room
 from apps.shared.asgi import Application, Message, Receive, Refusal, Scope, Send, refuse
+from apps.shared.durable import is_no_room
 
 __all__ = ["with_room"]
 

@@ -42,6 +42,8 @@ def write_environments(state: PlatformState, layout: Layout, *, given: Mapping[s
     for deployment in layout.deployments:
         variables = _variables(deployment, state=state, layout=layout)
         variables |= {name: given[name] for name in _PASSED_ON if given.get(name)}
+        if own := given.get("GUARDED_HTTP_ALLOW"):
+            variables["GUARDED_HTTP_ALLOW"] += f",{own}"
         write_private(state.environment_file(deployment.name), render_environment(variables))
         state.data(deployment.name).mkdir(mode=0o700, exist_ok=True)
 

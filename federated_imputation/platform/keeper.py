@@ -40,6 +40,7 @@ logger = logging.getLogger("supervisor")
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _KILL_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 0.1
+_RECORD_SECONDS: Final = 5.0  # to the next attempt to write a record that found no room
 _TAIL_LINES: Final = 20
 
 
@@ -61,6 +62,7 @@ class Keeper:
         self._phase: Phase = "starting"
         self._stop_requested = False
         self._restart_requested = False
+        self._is_record_old = False
         self._self = record_process("supervisor", os.getpid())
         self._wakeup, self._signalled = socket.socketpair()
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -138,6 +140,8 @@ class Keeper:
         with suppress(StopRequested):
             while True:
                 self._start_what_is_due()
+                if self._is_record_old:
+                    self._write_record()
                 self._pause(self._seconds_until_due())
 
     def stop(self) -> None:
@@ -171,6 +175,8 @@ class Keeper:
 
     def _seconds_until_due(self) -> float | None:
         due = [child.restart_at for child in self._children if child.restart_at is not None]
+        if self._is_record_old:
+            due.append(time.monotonic() + _RECORD_SECONDS)
         return max(0.0, min(due) - time.monotonic()) if due else None
 
     def _note_failure(self, child: Child, what: str) -> None:
@@ -222,14 +228,21 @@ class Keeper:
             logger.warning("%s did not end on %s", child.name, number.name)
 
     def _write_record(self) -> None:
-        write_record(
-            self._state,
-            PlatformRecord(
-                phase=self._phase,
-                supervisor=self._self,
-                processes=tuple(child.record for child in self._children),
-            ),
+        record = PlatformRecord(
+            phase=self._phase,
+            supervisor=self._self,
+            processes=tuple(child.record for child in self._children),
         )
+        try:
+            write_record(self._state, record)
+        except OSError as error:
+            # A full disk must not end what runs on it. `status` tells what was written last.
+            if self._phase == "starting":
+                raise
+            logger.error("processes.json could not be written: %s", error)
+            self._is_record_old = True
+        else:
+            self._is_record_old = False
 
     def _listen_to_signals(self) -> None:
         self._wakeup.setblocking(False)

@@ -11,11 +11,12 @@ import signal
 import sys
 import threading
 from datetime import UTC, datetime
+from io import RawIOBase
 from pathlib import Path
-from typing import TextIO
 
 from apps.node.pipeline.events import Reporter
 from apps.node.pipeline.specification import JobSpecification
+from apps.shared.durable import is_no_room
 
 LOG = Path("step1-pipeline.log")
 
@@ -34,7 +35,7 @@ def main() -> None:
     workspace = Path.cwd()
     folder = workspace / "cloudgene_logs"
     folder.mkdir(exist_ok=True)
-    with (folder / LOG).open("a", encoding="utf-8") as file:
+    with (folder / LOG).open("ab", buffering=0) as file:
         reporter = Reporter(sys.stdout, lambda line: _log(file, line))
         reporter.log(f"{PIPELINE}, job {job.job_id}")
         success = run_job(workspace, job, reporter)
@@ -43,9 +44,12 @@ def main() -> None:
     reporter.finished(success=success)
 
 
-def _log(file: TextIO, line: str) -> None:
-    file.write(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {line}\n")
-    file.flush()
+def _log(file: RawIOBase, line: str) -> None:
+    try:
+        file.write(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {line}\n".encode())
+    except OSError as error:  # what the user is told is no matter of the log
+        if not is_no_room(error):
+            raise
 
 
 def _lead_a_group() -> None:

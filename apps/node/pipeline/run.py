@@ -49,6 +49,7 @@ from apps.node.pipeline.validation import (
     summary,
     warnings,
 )
+from apps.shared.durable import is_no_room
 
 __all__ = ["PIPELINE", "run_job"]
 
@@ -70,6 +71,14 @@ def run_job(workspace: Path, job: JobSpecification, reporter: Reporter) -> bool:
     except JobFailed as failure:
         for message in failure.messages:
             reporter.error(message)
+        return False
+    except OSError as error:
+        if not is_no_room(error):
+            raise
+        reporter.error(
+            "The disk of this server is full. Nothing is wrong with your data: please submit it "
+            "again later."
+        )
         return False
     finally:
         shutil.rmtree(work, ignore_errors=True)

@@ -3,15 +3,15 @@
 A lost connection to the database, its shutdown, a deadlock; a disk without room.
 """
 
-import errno
 from dataclasses import dataclass
 from typing import Final
 
 from django.db import InterfaceError, OperationalError
 
-__all__ = ["NO_ROOM", "Passing", "is_no_room", "passing"]
+from apps.shared.durable import is_no_room
 
-_NO_ROOM_ERRORS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+__all__ = ["NO_ROOM", "Passing", "passing"]
+
 _RETRY_SECONDS: Final = 10
 
 
@@ -43,11 +43,6 @@ _NO_DATABASE: Final = Passing(
     title="The database does not answer",
     sentence="Not possible now: the database does not answer. Try again later.",
 )
-
-
-def is_no_room(error: BaseException) -> bool:
-    """Whether a write failed since the disk, the quota or the largest file is full."""
-    return isinstance(error, OSError) and error.errno in _NO_ROOM_ERRORS
 
 
 def passing(error: BaseException | None) -> Passing | None:

@@ -55,6 +55,12 @@ def test_the_nodes_are_allowed_for_the_guarded_client_by_host_and_port(state):
     Fernet(variables["FIELD_ENCRYPTION_KEYS"])
 
 
+def test_a_service_on_this_machine_can_be_allowed_beside_the_nodes(state):
+    write_environments(state, Layout(), given={"GUARDED_HTTP_ALLOW": "127.0.0.1:9000"})
+    allowed = read_environment(state, "monolith")["GUARDED_HTTP_ALLOW"]
+    assert allowed == "127.0.0.1:8030,127.0.0.1:8031,127.0.0.1:9000"
+
+
 def test_files_are_private_and_secrets_survive_the_next_up(state):
     write_environments(state, Layout(), given={})
     before = {d.name: read_environment(state, d.name) for d in DEPLOYMENTS}
