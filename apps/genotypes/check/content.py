@@ -67,7 +67,8 @@ def read_content(path: Path) -> Content:
     if raw[:4] in {b"PK\3\4", b"PK\5\6"}:
         form, hint = _read_archive(path)
         return Content(format=form, compression="zip", size=size, head=b"", hint=hint)
-    form, hint = _read_head(head)
+    # What cannot be unpacked is cut or damaged, and reading it says so.
+    form, hint = (FileFormat.VCF, "") if raw and not head else _read_head(head)
     return Content(format=form, compression=packed.value, size=size, head=head, hint=hint)
 
 
@@ -85,7 +86,7 @@ def _unpack_head(raw: bytes) -> bytes:
 
 
 def _read_head(head: bytes) -> tuple[FileFormat, str]:
-    if head.startswith((b"##fileformat=VCF", b"#CHROM\t")):
+    if head.startswith((b"##", b"#CHROM\t")):
         return FileFormat.VCF, ""
     if head[:4] in {b"BCF\2", b"BCF\4"}:
         return FileFormat.BCF, ""

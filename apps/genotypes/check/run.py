@@ -143,7 +143,7 @@ class _Check:
 
     def _read_header(self) -> None:
         """Stage 1; the first lines behind the header are read to see that they can be."""
-        for _ in self._lines(1, self._header):
+        for _ in self._lines(1):
             break
         self._header.close()
         samples, build = self._header.samples, self._choices.build
@@ -158,20 +158,22 @@ class _Check:
                 f"the selected build is {build}.",
             )
 
-    def _lines(self, stage: int, header: HeaderReader) -> Iterator[TextLines]:
-        """The lines behind the header, whose own lines go to `header`.
+    def _lines(self, stage: int) -> Iterator[TextLines]:
+        """The lines behind the header; its own are read in stage 1, and then skipped.
 
         Trouble of the packing ends them and becomes a finding.
         """
+        header = self._header
         number = 1
         self._complete = False
         try:
             for piece in whole_lines(read_pieces(self._path, self._content)):
                 self._tell(stage, min(99, 100 * piece.read // max(self._content.size, 1)))
                 at = 0
-                while not header.done and at < len(piece.text):
+                while at < len(piece.text) and (number <= header.lines or not header.done):
                     end = piece.text.index(b"\n", at)
-                    header.add(piece.text[at:end])
+                    if number > header.lines:
+                        header.add(piece.text[at:end])
                     at = end + 1
                     number += 1
                 if header.done and header.samples is None:
@@ -207,7 +209,7 @@ class _Check:
                 for choice in self._choices.panels
             ],
         )
-        for lines in self._lines(2, self._header_again()):
+        for lines in self._lines(2):
             scan.add(lines)
         scan.close()
         return scan
@@ -219,14 +221,10 @@ class _Check:
             build=self._build,
             panels=self._choices.panels,
         )
-        for lines in self._lines(3, self._header_again()):
+        for lines in self._lines(3):
             quality.add(lines)
         quality.close()
         return quality
-
-    def _header_again(self) -> HeaderReader:
-        """A reader whose findings are those that are noted already."""
-        return HeaderReader(findings=Findings(""))
 
     def _judge_panels(self, scan: RecordScan, quality: Quality | None) -> list[PanelReport]:
         refused = [finding.message for finding in self._findings.errors()]
