@@ -23,7 +23,8 @@ class TabixIndex:
     """Collect where the records of a BGZF file lie while it is written, then write its index."""
 
     def __init__(self) -> None:
-        self._names: list[bytes] = []
+        self._names: dict[bytes, None] = {}
+        self._current: bytes | None = None
         self._bins: list[dict[int, list[list[int]]]] = []
         self._windows: list[list[int]] = []
         self._extents: list[list[int]] = []
@@ -41,10 +42,11 @@ class TabixIndex:
         Raises:
             ValueError: records come out of order, or beyond what the format can hold.
         """
-        if not self._names or self._names[-1] != chromosome:
+        if chromosome != self._current:
             if chromosome in self._names:
                 raise ValueError("the records of a chromosome must follow each other")
-            self._names.append(chromosome)
+            self._names[chromosome] = None
+            self._current = chromosome
             self._bins.append({})
             self._windows.append([])
             self._extents.append([start, stop, 0])

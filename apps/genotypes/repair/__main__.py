@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     except Refused as refused:
         _print({"refused": asdict(refused.finding(order.name))})
     except OSError as error:
-        print(f"{order.name}: the disk failed ({error.strerror}).", file=sys.stderr)  # noqa: T201
+        print(f"{order.name}: {error.strerror or error}.", file=sys.stderr)  # noqa: T201
         return 1
     else:
         _print(outcome_json(outcome))

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from apps.genotypes.builds import build_of, plain_name, spelled
-from apps.genotypes.repair.refusals import Refused
+from apps.genotypes.repair.text import MAX_CHROMOSOMES, too_many_chromosomes
 
 __all__ = ["Renaming", "contig_ids", "header_build", "usual_name"]
 
@@ -81,8 +81,8 @@ class Renaming:
                 yield name + tab + rest
 
     def _name(self, chromosome: bytes) -> bytes:
-        if len(self._names) > 1_000_000:
-            raise Refused("too-many-chromosomes", "The file names more than a million chromosomes.")
+        if len(self._names) > MAX_CHROMOSOMES:
+            raise too_many_chromosomes()
         text = chromosome.decode("utf-8", "replace")
         usual = usual_name(text)
         if usual is None:

@@ -74,8 +74,8 @@ def set_beside(path: Path, shown: str) -> PlinkSet:
     if missing:
         raise Refused(
             "plink-incomplete",
-            f"A PLINK set is three files; beside {shown} the {' and the '.join(missing)} is "
-            "missing.",
+            f"A PLINK set is three files, and beside {shown} there is no "
+            f"{' and no '.join(missing)}.",
             remedy="Send .bed, .bim and .fam of the same name, or one zip of them.",
         )
     members = [

@@ -5,6 +5,8 @@ import zlib
 from pathlib import Path
 
 from apps.genotypes.bgzf import Compression, compression
+from apps.genotypes.check.report import FileFormat
+from apps.genotypes.repair.opening import format_of
 from apps.genotypes.repair.refusals import Refused
 
 __all__ = ["check_room", "room_needed"]
@@ -13,19 +15,24 @@ _SAMPLE = 4 * 1024 * 1024
 # Blocks, their fast packing, and that runs are there beside the longer runs they are merged to.
 _RESULT = 1.2
 _RUNS = 3.0
+# A converted file may be twice the size, and another program may write it once more.
+_CONVERTED = 3
 _LEAST = 1024 * 1024
 
 
 def room_needed(file: Path, *, sorts: bool) -> int:
     """Bytes that a repair of this file takes, estimated on the high side.
 
-    A packed file gives its own size; of a text the beginning is packed to see how much it shrinks.
+    A packed file gives its own size; of a text the beginning is packed to see how much it shrinks;
+    of other formats three times the size is taken.
 
     Raises:
         OSError: it cannot be read.
     """
     size = file.stat().st_size
-    if compression(file) is Compression.NONE:
+    if format_of(file) is not FileFormat.VCF:
+        size *= _CONVERTED
+    elif compression(file) is Compression.NONE:
         with file.open("rb") as opened:
             sample = opened.read(_SAMPLE)
         size = size * len(zlib.compress(sample, 1)) // len(sample)

@@ -157,7 +157,7 @@ def _panel_of(order: Order, build: str | None) -> Callable[[], Panel]:
 def _writer(
     order: Order, text: VcfText, folder: TargetFolder, meta: list[bytes]
 ) -> OneFile | PerChromosome:
-    head = b"\n".join([*meta, text.columns, b""])
+    head = [*meta, text.columns]
     stem, index = result_stem(order.name), Repair.INDEX in order.repairs
     if Repair.SPLIT in order.repairs:
         return PerChromosome(folder, stem, head, text, index=index)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from apps.genotypes.bgzf import BgzfWriter, read_blocks, read_lines
 from apps.genotypes.repair.progress import Progress
-from apps.genotypes.repair.text import MAX_LINE
+from apps.genotypes.repair.text import MAX_CHROMOSOMES, MAX_LINE, too_many_chromosomes
 
 __all__ = ["ChromosomeOrder", "RecordSort"]
 
@@ -55,6 +55,8 @@ class ChromosomeOrder:
         return rank << 32 | int(position)
 
     def _add(self, chromosome: bytes) -> int:
+        if len(self._ranks) > MAX_CHROMOSOMES:
+            raise too_many_chromosomes()
         if chromosome in _NATURAL:
             rank = self._natural + _NATURAL[chromosome]
         else:

@@ -23,13 +23,24 @@ from apps.genotypes.bgzf import (
 from apps.genotypes.repair.progress import Progress
 from apps.genotypes.repair.refusals import Refused
 
-__all__ = ["MAX_LINE", "VcfText", "open_text", "vcf_text"]
+__all__ = [
+    "MAX_CHROMOSOMES",
+    "MAX_LINE",
+    "VcfText",
+    "open_text",
+    "too_many_chromosomes",
+    "vcf_text",
+]
 
 # 50,000 samples, the most that a service takes, with 160 bytes each.
 MAX_LINE = 8 * 1024 * 1024
-MAX_POSITION = 2**31 - 1
+# GRCh38 with all its alternative contigs has some 3,400.
+MAX_CHROMOSOMES = 100_000
+
+_MAX_POSITION = 2**31 - 1
 
 _MAX_META = 64 * 1024 * 1024
+_OVERHEAD = 40  # what Python keeps beside the bytes of a line
 _FIXED = (b"#CHROM", b"POS", b"ID", b"REF", b"ALT", b"QUAL", b"FILTER", b"INFO")
 _PIECE = 1 << 20
 _BOM = b"\xef\xbb\xbf"
@@ -99,7 +110,7 @@ def vcf_text(lines: Iterator[bytes]) -> VcfText:
     text.meta.append(first)
     size = 0
     for line in lines:
-        size += len(line)
+        size += len(line) + _OVERHEAD
         if size > _MAX_META:
             raise Refused("header-length", "The header is longer than 64 MB.", line=text.number)
         if not line.startswith(b"##"):
@@ -157,6 +168,15 @@ def _lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
         raise _too_long(f"{_sentence(error)}.") from error
     except BgzfError as error:
         raise Refused("damaged", f"{_sentence(error)}.", remedy="Send the file again.") from error
+
+
+def too_many_chromosomes() -> Refused:
+    """The refusal of a file that names more than `MAX_CHROMOSOMES`, so that memory is bounded."""
+    return Refused(
+        "too-many-chromosomes",
+        f"The file names more than {MAX_CHROMOSOMES:,} chromosomes.",
+        remedy="Keep 1 to 22 and X; services impute no others.",
+    )
 
 
 def _too_long(message: str) -> Refused:
@@ -234,7 +254,7 @@ def _checked(text: VcfText, first: bytes | None, rest: Iterator[bytes]) -> Itera
         chromosome, position, _ = line.split(b"\t", 2)
         if not chromosome or not position.isdigit() or len(position) > 10:
             raise Refused("position", "CHROM is empty or POS is no number.", line=text.number)
-        if int(position) > MAX_POSITION:
+        if int(position) > _MAX_POSITION:
             raise Refused("position", "POS is beyond what a VCF can hold.", line=text.number)
         text.read += 1
         yield line

@@ -218,7 +218,7 @@ def test_a_set_that_does_not_fit_is_refused(run, tmp_path, changes, message):
 
 def test_a_set_without_its_other_files_is_refused(run, tmp_path):
     (tmp_path / "set.bed").write_bytes(bed(CALLS))
-    with pytest.raises(Refused, match=r"the .bim and the .fam is missing"):
+    with pytest.raises(Refused, match=r"there is no \.bim and no \.fam"):
         run()
 
 

@@ -23,6 +23,7 @@ from tests.unit.apps.genotypes.repair.damaged import (
     write_bgzf,
 )
 
+HEADER = [b"##fileformat=VCFv4.2", b"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"]
 BCFTOOLS = shutil.which("bcftools") or ""
 
 
@@ -205,3 +206,42 @@ def test_the_child_process_says_progress_and_what_it_made(tmp_path):
         "error",
         "b.vcf.gz",
     )
+
+
+def rows(names):
+    return [f"{name}\t5\t.\tA\tC\t.\t.\t.".encode() for name in names]
+
+
+@pytest.mark.parametrize(
+    ("content", "repairs", "message"),
+    [
+        (b"", ["sort"], "The file is empty"),
+        (b"hello\n", ["sort"], "does not start with ##fileformat"),
+        ("##fileformat=VCFv4.2\n".encode("utf-16"), ["text"], "UTF-16"),
+        (b"##fileformat=VCFv4.2\n##x\n", ["sort"], "no #CHROM line"),
+        (join(HEADER, []), ["sort"], "no variants"),
+        (join(HEADER, [b"1\t5\t.\tA\tC\t.\t."]), ["sort"], "has 7 columns, the header has 8"),
+        (join(HEADER, [b"1\tx\t.\tA\tC\t.\t.\t."]), ["sort"], "POS is no number"),
+        (join(HEADER, [b"1\t3000000000\t.\tA\tC\t.\t.\t."]), ["sort"], "beyond"),
+        (join(HEADER, [b"1\t600000000\t.\tA\tC\t.\t.\t."]), ["index"], "beyond what a tabix"),
+        (join(HEADER, [b"1\t5\t.\tA\tC\t.\t.\t" + b"x" * 9_000_000]), ["sort"], "longer than"),
+        (join(HEADER, rows(range(10_001))), ["index"], "more than 10,000 chromosomes"),
+        (join(HEADER, rows(range(100_002))), ["sort"], "more than 100,000 chromosomes"),
+        (join([HEADER[0], b"#CHROM POS ID REF ALT QUAL FILTER INFO FORMAT a b", ],
+              [b"1\t5\t.\tA\tC\t.\t.\t.\tGT\t0|0"]), ["sort"], "blanks instead of tabs"),
+    ],
+)  # fmt: skip
+def test_what_is_no_vcf_is_refused(run, tmp_path, content, repairs, message):
+    with pytest.raises(Refused, match=message):
+        run(content, *repairs)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("cut", [20, 3000, -1, -28, -2000])
+@pytest.mark.parametrize("pack", [gzip.compress, None])
+def test_a_cut_file_is_refused(run, tmp_path, pack, cut):
+    data = pack(plain(STUDY)) if pack else STUDY.read_bytes()
+    with pytest.raises(Refused, match=r"cut|damaged|last BGZF block") as refused:
+        run(data[:cut], "sort", name="study.vcf.gz")
+    assert refused.value.rule in {"truncated", "damaged"}
+    assert list((tmp_path / "out").iterdir()) == []
