@@ -52,6 +52,10 @@ def _end_process() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 class AnotherServer(Exception):
     """Another server works on this database."""
 
@@ -70,6 +74,7 @@ class Runner:
         lock_patience: timedelta,
         keep_every: timedelta = _KEEP_EVERY,
         end_process: Callable[[], None] = _end_process,
+        now: Callable[[], datetime] = _now,
     ) -> None:
         """Make a runner that does nothing yet.
 
@@ -79,12 +84,14 @@ class Runner:
             keep_every: How often the keeper looks whether the database is still this server's.
             end_process: Called when this server must not serve on: another has taken its database,
                 or one of the threads has died.
+            now: The runner's clock, by which results grow old.
         """
         self.server: Final[UUID] = uuid4()
         self._slots = slots
         self._lock_patience = lock_patience
         self._keep_every = keep_every
         self._end_process = end_process
+        self._now = now
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._claiming = threading.Lock()
@@ -140,7 +147,7 @@ class Runner:
     def _keep(self, outcome: "queue.SimpleQueue[Exception | None]") -> None:
         try:
             self._take_lock()
-            buried = runs.begin_service(server=self.server, now=_now())
+            buried = runs.begin_service(server=self.server, now=self._now())
         except Exception as error:
             outcome.put(error)  # `start` raises it, whatever it is
             return
@@ -191,7 +198,7 @@ class Runner:
                 raise _Stopping
 
     def _sweep(self) -> None:
-        now = _now()
+        now = self._now()
         if self._swept_at is not None and now < self._swept_at + _SWEEP:
             return
         retire_after = timedelta(days=settings.NODE_RETENTION_DAYS)
@@ -228,7 +235,9 @@ class Runner:
     def _claim(self) -> Job | None:
         with self._claiming:
             job = self._patiently(
-                lambda: runs.claim_job(server=self.server, running=list(self._running), now=_now())
+                lambda: runs.claim_job(
+                    server=self.server, running=list(self._running), now=self._now()
+                )
             )
             if job is not None:
                 self._running[job.pk] = None
@@ -246,7 +255,7 @@ class Runner:
             try:
                 specification = specify(job)
             except CannotRun as error:
-                run.refuse(str(error), _now())
+                run.refuse(str(error), self._now())
                 return
             self._follow(
                 run,
@@ -261,7 +270,7 @@ class Runner:
         except Exception:
             # Whatever is wrong with one job must not cost the node its slot.
             logger.exception("Job %s cannot be run", job.pk)
-            run.give_up(_now())
+            run.give_up(self._now())
 
     def _follow(self, run: Run, child: Child) -> None:
         with self._claiming:
@@ -300,7 +309,3 @@ class Runner:
                 connection.close()
                 if self._stop.wait(_RETRY_SECONDS):
                     raise _Stopping from None
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
