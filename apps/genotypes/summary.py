@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cyvcf2 import VCF
 
@@ -19,6 +20,7 @@ class ResultSummary:
         typed_only: Sites of the array that the panel lacks (TYPED alone).
         mean_r2: Mean of the estimated R2 over the imputed sites; None when there is none.
         source: Value of the header line `##source`, which names the engine; empty without one.
+        phasing: Value of `##mis_phasing`, which names the program that phased; empty without one.
     """
 
     samples: int
@@ -27,6 +29,7 @@ class ResultSummary:
     typed_only: int
     mean_r2: float | None
     source: str
+    phasing: str = ""
 
 
 def summarise(result: Path) -> ResultSummary:
@@ -49,16 +52,18 @@ def summarise(result: Path) -> ResultSummary:
             imputed += 1
             r2 = record.INFO.get("R2")
             r2_sum += float(r2) if r2 is not None else 0.0
-    sources = [
-        line.removeprefix("##source=")
-        for line in file.raw_header.splitlines()
-        if line.startswith("##source=")
-    ]
     return ResultSummary(
         samples=len(file.samples),
         typed=with_both,
         imputed=imputed,
         typed_only=typed_only,
         mean_r2=r2_sum / imputed if imputed else None,
-        source=", ".join(sources),
+        source=_header_value(file, "source"),
+        phasing=_header_value(file, "mis_phasing"),
     )
+
+
+def _header_value(file: Any, name: str) -> str:
+    prefix = f"##{name}="
+    lines = str(file.raw_header).splitlines()
+    return ", ".join(line.removeprefix(prefix) for line in lines if line.startswith(prefix))

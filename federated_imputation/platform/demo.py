@@ -20,6 +20,7 @@ import requests
 from apps.genotypes.accuracy import FilesDiffer
 from apps.node.example import RealDataMissing
 from apps.node.pipeline.panels import PanelError
+from apps.node.pipeline.phasing_programs import installed_phasings
 from federated_imputation import deployments
 from federated_imputation.platform.api_client import (
     ApiRefused,
@@ -41,6 +42,9 @@ from federated_imputation.platform.studies import Study, prepare
 __all__ = ["add_arguments", "run"]
 
 _SYNCHRONISE_SECONDS: Final = 120
+_HOW_TO_PHASE: Final = (
+    "To see a study imputed that was sent without phase, install Beagle: apt-get install beagle"
+)
 
 
 class _Stopped(Exception):
@@ -67,6 +71,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="real genotypes, the simulated kit, or real ones if they can be had "
         "(default: $STUDY, else auto)",
     )
+    parser.add_argument(
+        "--no-unphased",
+        action="store_true",
+        help="do not send the study without its phase too, though a phasing program is installed",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results for programs")
 
 
@@ -78,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
         it was interrupted.
     """
     try:
-        result = _demonstrate(options.study)
+        result = _demonstrate(options.study, unphased=not options.no_unphased)
     except _FAILURES as error:
         print(f"platform demo: {error}", file=sys.stderr)
         return 1
@@ -98,7 +107,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _demonstrate(kind: str) -> DemoResult:
+def _demonstrate(kind: str, *, unphased: bool) -> DemoResult:
     started = time.monotonic()
     state = PlatformState.of_checkout()
     layout = _running_layout(state)
@@ -116,6 +125,10 @@ def _demonstrate(kind: str) -> DemoResult:
     jobs = [
         submit(api, study, panel, offer) for panel, offer in zip(study.panels, offered, strict=True)
     ]
+    if unphased and installed_phasings():
+        jobs.append(submit(api, study, study.panels[0], offered[0], phasing=True))
+    elif unphased:
+        print(_HOW_TO_PHASE)
     follow(api, jobs, open_display(sys.stdout))
 
     folder = state.root.resolve() / "demo"
@@ -125,7 +138,8 @@ def _demonstrate(kind: str) -> DemoResult:
         study=study.label,
         simulated=study.simulated,
         samples=study.samples,
-        panels=results,
+        panels=tuple(one for one, job in zip(results, jobs, strict=True) if not job.phasing),
+        unphased=tuple(one for one, job in zip(results, jobs, strict=True) if job.phasing),
         seconds=time.monotonic() - started,
         addresses=urls,
     )

@@ -26,6 +26,7 @@ class SentJob:
     """A job of the demonstration.
 
     Attributes:
+        phasing: Whether it was sent without phase, for the node to phase it.
         started: When its upload began, on the monotonic clock.
         latest: What the platform said of it last.
         seconds: From the start until it was seen to be over; None while it is not.
@@ -35,21 +36,37 @@ class SentJob:
     id: str
     started: float
     latest: Job
+    phasing: bool = False
     seconds: float | None = None
 
+    @property
+    def title(self) -> str:
+        return f"{self.panel.name}, unphased" if self.phasing else self.panel.name
 
-def submit(api: PlatformApi, study: Study, panel: StudyPanel, offered: OfferedPanel) -> SentJob:
-    """Send the study for one panel, as it is: phased."""
+
+def submit(
+    api: PlatformApi,
+    study: Study,
+    panel: StudyPanel,
+    offered: OfferedPanel,
+    *,
+    phasing: bool = False,
+) -> SentJob:
+    """Send the study for one panel.
+
+    Args:
+        phasing: Send it without its phase, and let the node phase it.
+    """
     started = time.monotonic()
     job_id = api.submit(
-        name=f"Demonstration, {panel.name}",
+        name=f"Demonstration, {panel.name}{', unphased' if phasing else ''}",
         panel=offered,
         build=study.build,
         population=panel.population,
-        phasing=False,
-        input_file=study.target,
+        phasing=phasing,
+        input_file=study.unphased if phasing else study.target,
     )
-    return SentJob(panel=panel, id=job_id, started=started, latest=api.job(job_id))
+    return SentJob(panel=panel, id=job_id, started=started, latest=api.job(job_id), phasing=phasing)
 
 
 def follow(
@@ -80,7 +97,7 @@ def follow(
 
 def _progress(job: SentJob) -> JobProgress:
     return JobProgress(
-        title=job.panel.name,
+        title=job.title,
         status=job.latest.status,
         percent=job.latest.percent,
         message=job.latest.message,
@@ -89,4 +106,4 @@ def _progress(job: SentJob) -> JobProgress:
 
 def _obituary(job: SentJob) -> str:
     events = "".join(f"\n    {event.status}: {event.message}" for event in job.latest.events)
-    return f"{job.panel.name} {job.latest.status}: {job.latest.reason or 'no reason given'}{events}"
+    return f"{job.title} {job.latest.status}: {job.latest.reason or 'no reason given'}{events}"

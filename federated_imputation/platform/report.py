@@ -60,6 +60,8 @@ class DemoResult:
 
     Attributes:
         study: Label of the study; says SIMULATED when it is.
+        panels: The study as it is, phased, with each panel.
+        unphased: The study sent without its phase, with some of them; empty where no node phases.
         seconds: From the start of the demonstration to its results.
         addresses: URL by deployment.
     """
@@ -70,24 +72,27 @@ class DemoResult:
     panels: tuple[PanelResult, ...]
     seconds: float
     addresses: dict[str, str]
+    unphased: tuple[PanelResult, ...] = ()
 
 
 def as_json(result: DemoResult) -> dict[str, Any]:
     """The result with all its parts as plain values, and each panel's engine."""
     content = asdict(result)
-    for panel, plain in zip(result.panels, content["panels"], strict=True):
-        plain["engine"] = panel.engine
+    for name, panels in (("panels", result.panels), ("unphased", result.unphased)):
+        for panel, plain in zip(panels, content[name], strict=True):
+            plain["engine"] = panel.engine
     return content
 
 
 def render(result: DemoResult) -> str:
     """Two small tables, at most 100 columns wide."""
     first = result.panels[0].accuracy
+    rows = _rows(result)
     services = _table(
         ("panel", "engine", "typed", "imputed", "typed only", "mean R²", "time"),
         [
             (
-                _short(panel.panel),
+                title,
                 _short(panel.engine),
                 f"{panel.summary.typed:,}",
                 f"{panel.summary.imputed:,}",
@@ -95,7 +100,7 @@ def render(result: DemoResult) -> str:
                 _number(panel.summary.mean_r2),
                 f"{panel.seconds:.1f} s",
             )
-            for panel in result.panels
+            for title, panel in rows
         ],
         left=2,
     )
@@ -104,17 +109,29 @@ def render(result: DemoResult) -> str:
         [
             *(
                 (
-                    _short(panel.panel),
+                    title,
                     *(_number(part.r2) for part in panel.accuracy.bins),
                     _number(panel.accuracy.total.r2),
                 )
-                for panel in result.panels
+                for title, panel in rows
             ),
             ("sites compared", *(f"{part.sites:,}" for part in (*first.bins, first.total))),
         ],
         left=1,
     )
     return "\n".join([result.study, "", *services, "", *accuracy])
+
+
+def _rows(result: DemoResult) -> list[tuple[str, PanelResult]]:
+    """Every panel, and below it what it gave for the study without phase."""
+    rows = []
+    for panel in result.panels:
+        rows.append((_short(panel.panel), panel))
+        for other in result.unphased:
+            if (other.panel, other.node) == (panel.panel, panel.node):
+                program = other.summary.phasing.partition(" ")[0].capitalize()
+                rows.append((_short(f"  unphased, by {program}"), other))
+    return rows
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]], *, left: int) -> list[str]:

@@ -108,7 +108,7 @@ class Study:
         build: `hg19` or `hg38`.
         samples: Number of people.
         target: What is uploaded: phased genotypes at the sites of the array, BGZF.
-        unphased: The same genotypes without phase.
+        unphased: The same without phase; the simulated one lacks some genotypes, too.
         truth: Genotypes of the same people at all sites.
         panels: One for each node.
     """

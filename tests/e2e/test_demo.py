@@ -11,6 +11,7 @@ from typing import IO, Any
 import psycopg
 import pytest
 
+from apps.node.pipeline.phasing_programs import installed_phasings
 from tests.platforms import OwnPlatform, own_platform
 
 DEMO_SECONDS = 240.0
@@ -33,11 +34,37 @@ def platform(request: pytest.FixtureRequest) -> Iterator[OwnPlatform]:
 def demonstration(
     platform: OwnPlatform, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[dict[str, Any], str]:
-    """What the demonstration reports and prints."""
+    """What the demonstration reports and prints; the study without phase is sent once."""
     report = tmp_path_factory.mktemp("demo") / f"{request.param}.json"
-    done = platform.manage("demo", "--json", str(report), seconds=DEMO_SECONDS)
+    options = [] if _sends_unphased(platform, request.param) else ["--no-unphased"]
+    done = platform.manage("demo", *options, "--json", str(report), seconds=DEMO_SECONDS)
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(report.read_text()), done.stdout
+
+
+def _sends_unphased(platform: OwnPlatform, time: str) -> bool:
+    return platform.environment["NODE_ENGINE"] == "numpy" and time == "first time"
+
+
+def test_demo_sends_the_study_without_phase_where_a_node_can_phase(
+    demonstration: tuple[dict[str, Any], str],
+    request: pytest.FixtureRequest,
+) -> None:
+    result, printed = demonstration
+    if "first time" not in request.node.name or "numpy" not in request.node.name:
+        assert result["unphased"] == []
+    elif installed_phasings():
+        (unphased,) = result["unphased"]
+        phased = result["panels"][0]
+        assert unphased["status"] == "completed"
+        assert unphased["summary"]["phasing"].split()[0] in installed_phasings()
+        assert phased["summary"]["phasing"] == "no_phasing"
+        lost = phased["accuracy"]["total"]["r2"] - unphased["accuracy"]["total"]["r2"]
+        assert 0 <= lost < 0.02
+        assert "unphased, by " in printed
+    else:
+        assert result["unphased"] == []
+        assert "apt-get install beagle" in printed
 
 
 def test_demo_imputes_at_both_nodes_and_says_simulated(

@@ -1,6 +1,7 @@
 """The demonstration's table and its JSON."""
 
 import json
+from dataclasses import replace
 
 from apps.genotypes.accuracy import Accuracy, Agreement
 from apps.genotypes.summary import ResultSummary
@@ -55,6 +56,21 @@ def test_render_says_what_the_study_is_and_how_good_each_panel_was() -> None:
     assert ["Kit AFR (SIMULATED)", *["0.966"] * 5] in cells
     assert ["Kit EUR (SIMULATED)", *["0.500"] * 5] in cells
     assert ["sites compared", *["2,754"] * 4, "22,804"] in cells
+
+
+def test_render_puts_the_study_without_phase_below_its_panel() -> None:
+    afr, eur = panel("Kit AFR (SIMULATED)"), panel("Kit EUR (SIMULATED)", r2=0.5)
+    phased = replace(afr.summary, phasing="beagle 5.4 (22Jul22.46e)")
+    other = replace(panel("Kit AFR (SIMULATED)", r2=0.961), summary=phased)
+    whole = replace(result(afr, eur), unphased=(other,))
+
+    lines = [line.strip() for line in render(whole).splitlines()]
+    titles = ("Kit AFR", "unphased, by Beagle", "Kit EUR")
+    rows = [line for line in lines if line.startswith(titles)]
+    assert [row[:7] for row in rows] == ["Kit AFR", "unphase", "Kit EUR"] * 2
+    assert rows[4].split()[-5:] == ["0.961"] * 5
+    assert max(map(len, render(whole).splitlines())) <= 100
+    assert as_json(whole)["unphased"][0]["engine"] == "E 1.0"
 
 
 def test_render_shows_a_dash_where_nothing_could_be_measured() -> None:
