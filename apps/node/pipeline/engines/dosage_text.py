@@ -13,6 +13,7 @@ __all__ = [
     "DOSE_FORMAT",
     "EMPIRICAL_FORMAT",
     "Cells",
+    "Ploidy",
     "Thousandths",
     "dose_header",
     "empirical_cells",
@@ -44,12 +45,12 @@ _FLAGS = (
 _DOSE = (
     '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">',
     '##FORMAT=<ID=DS,Number=1,Type=Float,Description="ALT dosage, P(0/1) + 2 P(1/1)">',
-    '##FORMAT=<ID=HDS,Number=2,Type=Float,Description="ALT dosage of each haplotype">',
-    '##FORMAT=<ID=GP,Number=3,Type=Float,Description="Probability of 0/0, 0/1 and 1/1">',
+    '##FORMAT=<ID=HDS,Number=.,Type=Float,Description="ALT dosage of each haplotype">',
+    '##FORMAT=<ID=GP,Number=G,Type=Float,Description="Probability of 0/0, 0/1 and 1/1">',
 )
 _EMPIRICAL = (
     '##FORMAT=<ID=GT,Number=1,Type=String,Description="Typed alleles">',
-    '##FORMAT=<ID=LDS,Number=2,Type=Float,Description="Leave-one-out ALT dosage of haplotypes">',
+    '##FORMAT=<ID=LDS,Number=.,Type=Float,Description="Leave-one-out ALT dosage of haplotypes">',
 )
 
 
@@ -58,38 +59,67 @@ def to_thousandths(dosages: npt.NDArray[np.floating]) -> Thousandths:
     return np.asarray(np.rint(np.clip(dosages, 0, 1) * 1000), np.uint16)
 
 
+class Ploidy:
+    """Which haplotypes are whose.
+
+    Attributes:
+        haploid: Samples of one haplotype, shape (samples,).
+        first, second: Where the haplotypes of each sample are; a haploid one's are the same place.
+    """
+
+    def __init__(self, haploid: npt.NDArray[np.bool_]) -> None:
+        self.haploid = haploid
+        self.first = np.cumsum(2 - haploid) - (2 - haploid)
+        self.second = np.where(haploid, self.first, self.first + 1)
+
+    @property
+    def haplotypes(self) -> int:
+        """Of all samples."""
+        return 2 * len(self.haploid) - int(self.haploid.sum())
+
+
 class Cells(dict[int, bytes]):
     """The text of a sample's dosages, by `first * 1001 + second` in thousandths.
 
-    Few pairs make up nearly all of a file, so each is written out once.
+    Few pairs make up nearly all of a file, so each is written out once. A haploid sample's key is
+    `-1 - first`.
     """
 
     _MOST = 200_000
 
     def __missing__(self, key: int) -> bytes:
-        first, second = divmod(key, 1001)
-        one, other = first / 1000, second / 1000
-        none = (1 - one) * (1 - other)
-        both = one * other
-        text = b"%d|%d:%b:%b,%b:%b,%b,%b" % (
-            first > 500,
-            second > 500,
-            _short((first + second) / 1000),
-            _TEXTS[first],
-            _TEXTS[second],
-            _short(none),
-            _short(max(0.0, 1 - none - both)),
-            _short(both),
-        )
         if len(self) >= self._MOST:
             self.clear()
-        self[key] = text
+        self[key] = text = _one(-1 - key) if key < 0 else _two(*divmod(key, 1001))
         return text
 
-    def row(self, dosages: Thousandths) -> bytes:
-        """The sample columns of one site, from the dosages of its haplotypes, shape (2 n,)."""
-        keys = dosages[0::2].astype(np.int32) * 1001 + dosages[1::2]
+    def row(self, dosages: Thousandths, ploidy: Ploidy) -> bytes:
+        """The sample columns of one site, from the dosages of its haplotypes, shape (H,)."""
+        first = dosages[ploidy.first].astype(np.int32)
+        keys = np.where(ploidy.haploid, -1 - first, first * 1001 + dosages[ploidy.second])
         return b"\t".join([self[key] for key in keys.tolist()])
+
+
+def _one(dosage: int) -> bytes:
+    share = dosage / 1000
+    text = _TEXTS[dosage]
+    return b"%d:%b:%b:%b,%b" % (dosage > 500, text, text, _short(1 - share), _short(share))
+
+
+def _two(first: int, second: int) -> bytes:
+    one, other = first / 1000, second / 1000
+    none = (1 - one) * (1 - other)
+    both = one * other
+    return b"%d|%d:%b:%b,%b:%b,%b,%b" % (
+        first > 500,
+        second > 500,
+        _short((first + second) / 1000),
+        _TEXTS[first],
+        _TEXTS[second],
+        _short(none),
+        _short(max(0.0, 1 - none - both)),
+        _short(both),
+    )
 
 
 def _short(value: float) -> bytes:
@@ -97,17 +127,23 @@ def _short(value: float) -> bytes:
     return f"{value:.3f}".rstrip("0").rstrip(".").encode()
 
 
-def empirical_cells(alleles: npt.NDArray[np.int8], dosages: Thousandths) -> bytes:
+def empirical_cells(alleles: npt.NDArray[np.int8], dosages: Thousandths, ploidy: Ploidy) -> bytes:
     """The sample columns of the empirical file.
 
     Args:
-        alleles: Typed alleles of the haplotypes, -1 for missing, shape (2 n,).
-        dosages: Their leave-one-out dosages, shape (2 n,).
+        alleles: Typed alleles of the haplotypes, -1 for missing, shape (H,).
+        dosages: Their leave-one-out dosages, shape (H,).
     """
     seen = [b"." if allele < 0 else b"%d" % allele for allele in alleles.tolist()]
     left = [_TEXTS[dosage] for dosage in dosages.tolist()]
-    pairs = zip(seen[0::2], seen[1::2], left[0::2], left[1::2], strict=True)
-    return b"\t".join([b"%b|%b:%b,%b" % pair for pair in pairs])
+    return b"\t".join(
+        [
+            b"%b:%b" % (seen[one], left[one])
+            if one == other
+            else b"%b|%b:%b,%b" % (seen[one], seen[other], left[one], left[other])
+            for one, other in zip(ploidy.first.tolist(), ploidy.second.tolist(), strict=True)
+        ]
+    )
 
 
 def site_info(dosages: Thousandths) -> tuple[npt.NDArray[np.float64], list[bytes]]:

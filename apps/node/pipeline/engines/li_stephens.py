@@ -18,12 +18,13 @@ import numpy as np
 import numpy.typing as npt
 
 from apps.genotypes.bgzf import BgzfWriter
-from apps.genotypes.calls import parse_calls
+from apps.genotypes.calls import ABSENT, parse_calls
 from apps.genotypes.vcf import read_header, vcf_lines
 from apps.node.pipeline.engines.dosage_text import (
     DOSE_FORMAT,
     EMPIRICAL_FORMAT,
     Cells,
+    Ploidy,
     Thousandths,
     dose_header,
     empirical_cells,
@@ -46,7 +47,7 @@ _BLOCK = 2048
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Typed:
-    """The targets' sites around and in a chunk.
+    """The targets' sites around and in a chunk, and which of their H haplotypes are whose.
 
     Attributes:
         sites: Indices into the panel of the M sites that it has, rising.
@@ -57,6 +58,7 @@ class _Typed:
     sites: npt.NDArray[np.int64]
     alleles: npt.NDArray[np.int8]
     only: list[tuple[int, tuple[bytes, bytes, bytes], npt.NDArray[np.int8]]]
+    ploidy: Ploidy
 
 
 class LiStephens:
@@ -74,7 +76,7 @@ class LiStephens:
         index = open_index(task.panel, task.chromosome)
         typed = _read_targets(task, index)
         sites = index.between(task.start, task.end)
-        shape = (len(sites), 2 * len(task.samples))
+        shape = (len(sites), typed.ploidy.haplotypes)
         store = task.folder / "dosages.npy"
         left_store = task.folder / "leave_one_out.npy"
         dosages = _scratch(store, shape)
@@ -107,7 +109,8 @@ def _read_targets(task: ChunkTask, index: PanelIndex) -> _Typed:
     }
     sites: list[int] = []
     rows: list[npt.NDArray[np.int8]] = []
-    only = []
+    only: list[tuple[int, tuple[bytes, bytes, bytes], npt.NDArray[np.int8]]] = []
+    haploid = np.zeros(len(task.samples), bool)
     with vcf_lines(task.targets) as lines:
         samples = len(read_header(task.targets, lines).samples)
         for line in lines:
@@ -115,16 +118,29 @@ def _read_targets(task: ChunkTask, index: PanelIndex) -> _Typed:
             position = int(text)
             if not task.start - task.overlap <= position <= task.end + task.overlap:
                 continue
-            alleles = parse_calls(form, calls, samples).reshape(-1)
+            pairs = parse_calls(form, calls, samples)
+            if not (sites or only):
+                # A man whose genotype is missing everywhere is known by a dot that is alone.
+                haploid |= [cell == b"." for cell in calls.split(b"\t")]
+            haploid |= pairs[:, 1] == ABSENT
+            alleles = pairs.reshape(-1)
             place = places.get((position, ref, alt))
             if place is not None:
                 sites.append(place)
                 rows.append(alleles)
             elif task.start <= position <= task.end:
                 only.append((position, (name, ref, alt), alleles))
+    present = np.ones((len(haploid), 2), bool)
+    present[haploid, 1] = False
+    mine = present.reshape(-1)
     order = np.argsort(np.array(sites, np.int64), kind="stable")
-    matrix = np.array(rows, np.int8).reshape(len(rows), 2 * samples)
-    return _Typed(sites=np.array(sites, np.int64)[order], alleles=matrix[order], only=only)
+    matrix = np.array(rows, np.int8).reshape(len(rows), len(mine))
+    return _Typed(
+        sites=np.array(sites, np.int64)[order],
+        alleles=matrix[order][:, mine],
+        only=[(position, text, alleles[mine]) for position, text, alleles in only],
+        ploidy=Ploidy(haploid),
+    )
 
 
 def _fill(
@@ -245,11 +261,15 @@ def _write(
             fixed = b"\t".join(
                 [task.spelled.encode(), b"%d" % record.position, *record.text, b".", b"PASS"]
             )
-            dose.write(b"\t".join([fixed, record.info, DOSE_FORMAT, cells.row(record.dosages)]))
+            dose.write(
+                b"\t".join(
+                    [fixed, record.info, DOSE_FORMAT, cells.row(record.dosages, typed.ploidy)]
+                )
+            )
             dose.write(b"\n")
             info.write(b"\t".join([fixed, record.info]) + b"\n")
             if record.left_out is not None and record.alleles is not None:
-                calls = empirical_cells(record.alleles, record.left_out)
+                calls = empirical_cells(record.alleles, record.left_out, typed.ploidy)
                 empirical.write(b"\t".join([fixed, b"TYPED;IMPUTED", EMPIRICAL_FORMAT, calls]))
                 empirical.write(b"\n")
     return files

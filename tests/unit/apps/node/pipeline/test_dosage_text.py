@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from apps.node.pipeline.engines.dosage_text import (
     Cells,
+    Ploidy,
     empirical_cells,
     site_info,
     squared_correlation,
@@ -12,9 +13,16 @@ from apps.node.pipeline.engines.dosage_text import (
 )
 
 
+def women(count):
+    return Ploidy(np.zeros(count, bool))
+
+
+MAN_WOMAN_MAN = Ploidy(np.array([True, False, True]))
+
+
 @given(st.lists(st.tuples(st.integers(0, 1000), st.integers(0, 1000)), min_size=1))
 def test_cells_say_what_the_dosages_are(pairs):
-    row = Cells().row(np.array(pairs, np.uint16).reshape(-1))
+    row = Cells().row(np.array(pairs, np.uint16).reshape(-1), women(len(pairs)))
     for cell, (first, second) in zip(row.split(b"\t"), pairs, strict=True):
         genotype, dose, haploid, probabilities = cell.decode().split(":")
         one, other = first / 1000, second / 1000
@@ -28,9 +36,9 @@ def test_cells_say_what_the_dosages_are(pairs):
 def test_cells_stay_bounded(monkeypatch):
     monkeypatch.setattr(Cells, "_MOST", 10)
     cells = Cells()
-    rows = [cells.row(np.array([n, 0], np.uint16)) for n in range(100)]
+    rows = [cells.row(np.array([n, 0], np.uint16), women(1)) for n in range(100)]
     assert len(cells) <= 10
-    assert rows[7] == cells.row(np.array([7, 0], np.uint16))
+    assert rows[7] == cells.row(np.array([7, 0], np.uint16), women(1))
 
 
 def test_r2_is_the_variance_over_that_of_known_alleles():
@@ -54,10 +62,19 @@ def test_er2_is_the_squared_correlation_over_known_alleles():
 
 def test_empirical_cells_hold_alleles_and_dosages():
     cells = empirical_cells(
-        np.array([0, 1, -1, 1], np.int8), np.array([3, 1000, 120, 0], np.uint16)
+        np.array([0, 1, -1, 1], np.int8), np.array([3, 1000, 120, 0], np.uint16), women(2)
     )
     assert cells == b"0|1:0.003,1\t.|1:0.12,0"
 
 
 def test_thousandths_are_clipped_and_rounded():
     assert to_thousandths(np.array([-0.1, 0.0004, 0.0006, 1.0001])).tolist() == [0, 0, 1, 1000]
+
+
+def test_men_have_one_of_each():
+    assert MAN_WOMAN_MAN.haplotypes == 4
+    row = Cells().row(np.array([1000, 0, 501, 250], np.uint16), MAN_WOMAN_MAN)
+    assert row == b"1:1:1:0,1\t0|1:0.501:0,0.501:0.499,0.501,0\t0:0.25:0.25:0.75,0.25"
+    alleles = np.array([1, 0, -1, -1], np.int8)
+    cells = empirical_cells(alleles, np.array([1000, 0, 501, 250], np.uint16), MAN_WOMAN_MAN)
+    assert cells == b"1:1\t0|.:0,0.501\t.:0.25"
