@@ -98,7 +98,13 @@ class Child:
         ]
         for reader in self._readers:
             reader.start()
-        threading.Thread(target=self._wait, daemon=True).start()
+        self._waiter = threading.Thread(target=self._wait, daemon=True)
+        self._waiter.start()
+
+    def close(self) -> None:
+        """Kill the child and all that it started, and come back when they are gone."""
+        self.kill()
+        self._waiter.join()
 
     def kill(self) -> None:
         """Kill the child and all that it started; harmless when they are gone."""

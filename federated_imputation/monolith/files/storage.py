@@ -17,8 +17,10 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
 
 from apps.shared.durable import sync_file, sync_folder
+from apps.shared.uploads import DigestedFile
 from federated_imputation.monolith.files.formats import extension_of
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "adopt",
     "digest",
     "find",
+    "keep_upload",
     "link_upload",
     "make_folder",
     "new_path",
@@ -119,6 +122,25 @@ def store_upload(
         raise
     sync_folder(target.parent)
     return StoredUpload(path=path, size=size, sha256=sha256.hexdigest())
+
+
+def keep_upload(
+    upload: "UploadedFile[bytes]", *, name: str, folder: PurePosixPath = UPLOADS
+) -> StoredUpload:
+    """As `store_upload`; what lies on the same disk already only gets its name.
+
+    Raises:
+        OSError: The disk is full or not writable; nothing is left behind.
+    """
+    if isinstance(upload, DigestedFile):
+        here = Path(upload.temporary_file_path())
+        path = new_path(name, folder=folder)
+        target = absolute(path)
+        make_folder(target.parent)
+        if here.stat().st_dev == target.parent.stat().st_dev:
+            settle(here, target)
+            return StoredUpload(path=path, size=upload.size or 0, sha256=upload.sha256)
+    return store_upload(upload.chunks(), name=name, folder=folder)
 
 
 def store_set(

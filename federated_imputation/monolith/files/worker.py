@@ -191,7 +191,7 @@ class _Work:
         try:
             return self._follow(child)
         finally:
-            child.kill()
+            child.close()
 
     def _follow(self, child: Child) -> dict[str, Any]:
         deadline = time.monotonic() + settings.FILE_RUN_SECONDS

@@ -52,7 +52,7 @@ class GenotypeFileListView(ListAPIView[GenotypeFile]):
 
     class FileInput(Body):
         file = serializers.ListField(
-            child=serializers.FileField(max_length=255),
+            child=serializers.FileField(allow_empty_file=True),
             min_length=1,
             max_length=3,
             help_text="One file, or the three of a PLINK set: .bed, .bim and .fam.",

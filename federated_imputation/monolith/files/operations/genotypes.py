@@ -83,7 +83,7 @@ def keep_genotypes(
     name = _name_of(parts)
     refuse_overflow(user_id=user_id, size=sum(part.size or 0 for part in parts))
     if len(parts) == 1:
-        stored = storage.store_upload(parts[0].chunks(), name=name, folder=storage.GENOTYPES)
+        stored = storage.keep_upload(parts[0], name=name, folder=storage.GENOTYPES)
     else:
         members = {safe_filename(part.name or ""): part.chunks() for part in parts}
         stored = storage.store_set(members, name=name, folder=storage.GENOTYPES)

@@ -6,10 +6,12 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from apps.shared.uploads import DigestedFile, DigestingUploadHandler
 from federated_imputation.monolith.files import storage
 
 JOB_ID = UUID("5a1b7c9e-0000-4000-8000-000000000001")
@@ -27,6 +29,56 @@ def test_upload_is_stored_whole_with_its_digest(root: Path):
     assert (root / stored.path).read_bytes() == b"abc"
     assert (stored.size, stored.sha256) == (3, sha256(b"abc").hexdigest())
     assert storage.upload_name(stored.path) == "study.vcf.gz"
+
+
+def _arrived(content: bytes) -> DigestedFile:
+    handler = DigestingUploadHandler()
+    handler.new_file("input_file", "study.vcf.gz", "application/gzip", None, None, None)
+    handler.receive_data_chunk(content, 0)
+    file = handler.file_complete(len(content))
+    assert isinstance(file, DigestedFile)
+    return file
+
+
+def test_an_upload_on_the_same_disk_is_not_written_again(root: Path, settings):
+    settings.FILE_UPLOAD_TEMP_DIR = str(root)
+    arrived = _arrived(b"abc")
+    inode = Path(arrived.temporary_file_path()).stat().st_ino
+
+    stored = storage.keep_upload(arrived, name="study.vcf.gz")
+    arrived.close()
+
+    assert (root / stored.path).stat().st_ino == inode
+    assert (root / stored.path).read_bytes() == b"abc"
+    assert (stored.size, stored.sha256) == (3, sha256(b"abc").hexdigest())
+    assert [path for path in root.rglob("*") if path.is_file()] == [root / stored.path]
+
+
+def test_an_upload_in_memory_is_written(root: Path):
+    stored = storage.keep_upload(SimpleUploadedFile("a.vcf", b"abc"), name="a.vcf")
+    assert (root / stored.path).read_bytes() == b"abc"
+    assert stored.sha256 == sha256(b"abc").hexdigest()
+
+
+def test_an_upload_that_finds_no_room_on_its_way_leaves_nothing(root: Path, settings):
+    settings.FILE_UPLOAD_TEMP_DIR = str(root)
+    handler = DigestingUploadHandler()
+    handler.new_file("input_file", "study.vcf.gz", "application/gzip", None, None, None)
+    handler.file.file.file.close()  # every write fails from now on
+    handler.file.file.file = Path("/dev/full").open("wb", buffering=0)
+
+    with pytest.raises(OSError, match="No space"):
+        handler.receive_data_chunk(b"abc", 0)
+
+    assert not [path for path in root.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [(".vcf.gz", "file.vcf.gz"), ("-.VCF.GZ", "file.vcf.gz"), ("..vcf", "file.vcf")],
+)
+def test_before_a_known_ending_there_is_always_something(name: str, kept: str):
+    assert storage.upload_name(storage.store_upload([b"x"], name=name).path) == kept
 
 
 def test_two_uploads_of_one_name_are_two_files():
