@@ -22,6 +22,7 @@ from apps.node.pipeline.phasing.inputs import Record, Sent, read_records
 from apps.node.pipeline.phasing.protocol import PhasingFailed
 
 __all__ = [
+    "Phased",
     "Written",
     "ordered",
     "phased_records",
@@ -33,12 +34,25 @@ __all__ = [
 Samples = npt.NDArray[np.bool_]
 
 
+class Phased(NamedTuple):
+    """A record of the study after phasing.
+
+    Attributes:
+        in_panel: Whether the panel has the site.
+        phased: Whether the program phased it.
+    """
+
+    record: Record
+    in_panel: bool
+    phased: bool
+
+
 class Written(NamedTuple):
     """What a file of phased records holds.
 
     Attributes:
         left: Number of records that the program did not phase.
-        first_is_whole: Whether the first haplotype of the first sample misses no site.
+        first_is_whole: Whether the first haplotype of the first sample misses no site of the panel.
     """
 
     left: int
@@ -63,8 +77,8 @@ def ordered(sent: Calls, phased: Calls) -> Calls:
     return result
 
 
-def phased_records(sent: Sent, phased: Path | None) -> Iterator[tuple[Record, bool]]:
-    """All records of the window in order, and which of them the program phased.
+def phased_records(sent: Sent, phased: Path | None) -> Iterator[Phased]:
+    """All records of the window in order.
 
     Args:
         phased: What the program wrote; None phases nothing.
@@ -85,10 +99,11 @@ def phased_records(sent: Sent, phased: Path | None) -> Iterator[tuple[Record, bo
             calls[sent.haploid, 1] = ABSENT
             apart = _apart(record.calls)
             turned[apart] = (calls != record.calls)[apart, 0]
-            yield record._replace(calls=calls), True
+            yield Phased(record._replace(calls=calls), in_panel=True, phased=True)
             answer = next(answers, None)
         else:
-            yield record._replace(calls=_turn(record.calls, turned)), False
+            turned_record = record._replace(calls=_turn(record.calls, turned))
+            yield Phased(turned_record, in_panel=shared, phased=False)
     if answer is not None:
         raise PhasingFailed("The phasing program wrote other sites than were asked.")
 
@@ -100,11 +115,11 @@ def _read_answers(path: Path) -> Iterator[Record]:
         raise PhasingFailed("The phasing program wrote no genotypes that can be read.") from error
 
 
-def within(records: Iterator[tuple[Record, bool]], stretch: range) -> Iterator[tuple[Record, bool]]:
+def within(records: Iterator[Phased], stretch: range) -> Iterator[Phased]:
     """The records of a stretch of positions."""
-    for record, phased in takewhile(lambda pair: pair[0].position < stretch.stop, records):
-        if record.position in stretch:
-            yield record, phased
+    for one in takewhile(lambda one: one.record.position < stretch.stop, records):
+        if one.record.position in stretch:
+            yield one
 
 
 def turned_against(before: Iterable[Record], after: Iterable[Record], samples: int) -> Samples:
@@ -126,7 +141,7 @@ def turned_against(before: Iterable[Record], after: Iterable[Record], samples: i
 
 
 def write_records(
-    records: Iterator[tuple[Record, bool]],
+    records: Iterator[Phased],
     path: Path,
     *,
     like: Path,
@@ -136,7 +151,6 @@ def write_records(
     """Write a VCF in BGZF with its .tbi.
 
     Args:
-        records: With whether the program phased them.
         like: A VCF whose header it gets.
         turned: Samples whose haplotypes change places.
         counted: Positions within which `Written.left` counts.
@@ -148,12 +162,12 @@ def write_records(
         with vcf_lines(like) as lines:
             for line in takewhile(lambda line: line.startswith(b"#"), lines):
                 out.write(line + b"\n")
-        for record, phased in records:
+        for record, in_panel, phased in records:
             start = out.tell()
             calls = _turn(record.calls, turned)
             out.write(b"\t".join([record.fixed, format_calls(calls, phased=True)]) + b"\n")
             left += not phased and record.position in counted
-            first_is_whole &= bool(calls[0, 0] >= 0)
+            first_is_whole &= not in_panel or bool(calls[0, 0] >= 0)
             chromosome = record.fixed.partition(b"\t")[0]
             index.add(chromosome, record.position, len(record.ref), start, out.tell())
     index.write(path.with_name(f"{path.name}.tbi"))

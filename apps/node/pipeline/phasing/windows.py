@@ -40,7 +40,7 @@ class PhasedChunk:
         path: Its records and those of the margins, without missing genotypes where the panel
             has the site; VCF, BGZF with a .tbi, only GT.
         left: Number of its sites, those of the margins apart, that were not phased.
-        first_is_whole: Whether the first haplotype of the first sample misses no site.
+        first_is_whole: Whether the first haplotype of the first sample misses no site of the panel.
     """
 
     chunk: Chunk
@@ -133,7 +133,7 @@ def _phase(
         seam = range(chunk.start - margin, chunk.start + margin)
         turned = turned_against(
             (record for record in read_records(before.path) if record.position in seam),
-            (record for record, _ in within(phased_records(sent, answer), seam)),
+            (one.record for one in within(phased_records(sent, answer), seam)),
             chunk.samples,
         )
     path = folder / targets.name

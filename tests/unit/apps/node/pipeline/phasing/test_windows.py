@@ -162,10 +162,16 @@ def test_sites_that_the_panel_lacks_stay_as_they_were_sent(panel, phase):
     assert {p: c for p, c in found.items() if p != only} == TRUTH
 
 
-def test_the_first_haplotype_that_still_misses_a_site_is_told(panel, phase):
-    rows = rows_of(unordered(TRUTH), between="/")
-    lone = ("chr20", 1_000_500, "G", "T", "PASS", ["./."] + ["0/1"] * (SAMPLES - 1))
-    assert not phase(panel, [rows[0], lone, *rows[1:]], Oracle(TRUTH))[0].first_is_whole
+@pytest.mark.parametrize(("leave_out", "whole"), [((), True), ((POSITIONS[4],), False)])
+def test_whether_the_first_haplotype_still_misses_a_site_of_the_panel_is_told(
+    panel, phase, leave_out, whole
+):
+    sent = unordered(TRUTH)
+    sent[POSITIONS[4]] = [[".", "."], *sent[POSITIONS[4]][1:]]
+    rows = rows_of(sent, between="/")
+    lacking = ("chr20", 1_000_500, "G", "T", "PASS", ["./."] + ["0/1"] * (SAMPLES - 1))
+    result, _ = phase(panel, [rows[0], lacking, *rows[1:]], Oracle(TRUTH, leave_out=leave_out))
+    assert result.first_is_whole is whole
 
 
 def test_several_variants_of_one_position_are_all_phased(make_panel, phase):
