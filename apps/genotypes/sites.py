@@ -12,6 +12,7 @@ import json
 import math
 import mmap
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -198,9 +199,9 @@ def write_site_tables(source: Path, folder: Path) -> SiteManifest:
     """Write the tables of a VCF, with genotypes or without, in one pass and constant memory.
 
     The frequency of ALT is that of INFO (`AF`, else `AC` / `AN`), else it is counted in the
-    genotypes. Chromosomes other than 1 to 22, X and MT are left out. Tables of other chromosomes
-    that are in the folder already stay, so that a panel can be added file by file; those of the
-    same are replaced.
+    genotypes. Chromosomes other than 1 to 22, X and MT are left out. A panel can be added file by
+    file: what is in the folder of other chromosomes stays, and so do sites of the same chromosome
+    that all lie before, or all behind, the new ones (regions of X); else the new ones replace them.
 
     Args:
         source: VCF as plain text or BGZF, each chromosome in one piece and sorted by position.
@@ -229,6 +230,11 @@ def write_site_tables(source: Path, folder: Path) -> SiteManifest:
             raise SitesError(
                 f"{source.name}: Its build is {build}, that of the other tables is {before.build}."
             )
+        for chromosome, entry in writer.chromosomes.items():
+            old = before.chromosomes.get(chromosome) if before else None
+            if old is not None and (old.last < entry.first or entry.last < old.first):
+                joined = _join(folder, Path(name), chromosome, old, entry)
+                writer.chromosomes[chromosome] = joined
         manifest = SiteManifest(
             build=build or (before.build if before else None),
             chromosomes={**(before.chromosomes if before else {}), **writer.chromosomes},
@@ -239,6 +245,37 @@ def write_site_tables(source: Path, folder: Path) -> SiteManifest:
         for path in sorted(Path(name).iterdir(), key=lambda path: path.name == _MANIFEST):
             path.rename(folder / path.name)
     return manifest
+
+
+def _join(
+    old: Path, new: Path, chromosome: str, there: ChromosomeSites, added: ChromosomeSites
+) -> ChromosomeSites:
+    """Join the arrays of two stretches of a chromosome, in `new`."""
+    first, second = (old, new) if there.last < added.first else (new, old)
+    for part, kind in _PARTS:
+        name = f"{chromosome}.{part}"
+        joined = new / f"{name}.joined"
+        with joined.open("wb") as out, (first / name).open("rb") as one:
+            shutil.copyfileobj(one, out)
+            with (second / name).open("rb") as two:
+                if part == "offsets":
+                    # Those of the second stretch count on from where the first one ends.
+                    shift = (first / f"{chromosome}.alleles").stat().st_size
+                    two.seek(kind.itemsize)
+                    while block := two.read(_FLUSH * kind.itemsize):
+                        out.write((np.frombuffer(block, kind) + shift).astype(kind).tobytes())
+                else:
+                    shutil.copyfileobj(two, out)
+            out.flush()
+            os.fsync(out.fileno())
+    for part, _ in _PARTS:
+        (new / f"{chromosome}.{part}.joined").rename(new / f"{chromosome}.{part}")
+    return ChromosomeSites(
+        sites=there.sites + added.sites,
+        first=min(there.first, added.first),
+        last=max(there.last, added.last),
+        with_frequency=there.with_frequency + added.with_frequency,
+    )
 
 
 class _Writer:

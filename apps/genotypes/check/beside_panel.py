@@ -4,7 +4,7 @@ The join with the panel's table and the counting go over whole pieces of the fil
 the counts mean is judged by the functions with which a node judges a job.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -278,12 +278,12 @@ class PanelTally:
         self._open.clear()
 
     def report(
-        self, spans: Mapping[str, tuple[int, int]], refused: Sequence[str], *, complete: bool
+        self, chunks: Iterable[tuple[str, int]], refused: Sequence[str], *, complete: bool
     ) -> PanelReport:
         """Judge the file.
 
         Args:
-            spans: First and last position of each chromosome, or region of X, of the file.
+            chunks: Those that have records, by name of the chromosome, or region of X, and number.
             refused: Why any service refuses the file, as sentences.
             complete: Whether all of the file was compared.
         """
@@ -302,9 +302,9 @@ class PanelTally:
                 reasons=(*refused, reason),
             )
         self._close_chunks()
-        self._add_empty_chunks(spans)
-        chunks = [self._closed[key] for key in sorted(self._closed)]
-        kept = sum(chunk.fault is None for chunk in chunks)
+        self._add_empty_chunks(chunks)
+        judged = [self._closed[key] for key in sorted(self._closed)]
+        kept = sum(chunk.fault is None for chunk in judged)
         reasons = [*refused]
         reasons += [
             f"Chromosome {name} cannot be imputed: the panel lacks it."
@@ -315,14 +315,14 @@ class PanelTally:
             reasons += limits
             for reason in limits:
                 self._findings.add("panel-refused", reason, panel=key)
-        if kept < len(chunks):
+        if kept < len(judged):
             self._findings.add(
                 "panel-chunks",
-                f"{len(chunks) - kept} of {len(chunks)} chunks are left out.",
-                count=len(chunks) - kept,
+                f"{len(judged) - kept} of {len(judged)} chunks are left out.",
+                count=len(judged) - kept,
                 examples=[
                     Example(line=None, text=f"{chunk.name}: {chunk.fault}")
-                    for chunk in chunks
+                    for chunk in judged
                     if chunk.fault is not None
                 ][: self._room("panel-chunks")],
                 panel=key,
@@ -345,21 +345,18 @@ class PanelTally:
             typed_only=kinds[VerdictKind.TYPED_ONLY],
             low_call_rate=kinds[VerdictKind.LOW_CALL_RATE],
             chunks_kept=kept,
-            chunks_excluded=len(chunks) - kept,
-            chunks=tuple(chunks),
+            chunks_excluded=len(judged) - kept,
+            chunks=tuple(judged),
             accepted=accepted,
             reasons=tuple(reasons),
         )
 
-    def _add_empty_chunks(self, spans: Mapping[str, tuple[int, int]]) -> None:
-        """A service also judges the chunks in which nothing is left."""
-        for name, (first, last) in spans.items():
-            if name.partition(".")[0] in self._lacking:
-                continue
-            for number in range((first - 1) // CHUNK_SIZE, (last - 1) // CHUNK_SIZE + 1):
-                if (name, number) not in self._closed:
-                    self._chunk(name, number)
-        self._close_chunks()
+    def _add_empty_chunks(self, chunks: Iterable[tuple[str, int]]) -> None:
+        """A service also judges the chunks in which nothing is left to compare."""
+        for name, number in chunks:
+            if (name, number) not in self._closed and name.partition(".")[0] not in self._lacking:
+                self._chunk(name, number)
+                self._close_chunks()
 
 
 def compare_sites(table: SiteTable, positions: Numbers, codes: Bytes) -> tuple[Numbers, Bytes]:

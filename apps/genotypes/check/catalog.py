@@ -303,7 +303,7 @@ _ALL: Final = (
         id="genotype-haploid",
         stage=2,
         severity=_ERROR,
-        asks="Genotypes of chromosome 1 to 22 have two alleles.",
+        asks="Genotypes have two alleles, save those of MT and of nonPAR chromosome X.",
         remedy="Write both alleles, or ./. for a missing genotype.",
     ),
     Rule(

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from apps.genotypes.builds import AUTOSOMES, LENGTHS, spelled
+from apps.genotypes.builds import LENGTHS, spelled
 from apps.genotypes.check.beside_panel import PanelTally, Snps
 from apps.genotypes.check.cells import Genotypes, read_genotypes
 from apps.genotypes.check.chromosomes import Chromosomes
@@ -27,6 +27,7 @@ from apps.genotypes.check.findings import Findings, shown
 from apps.genotypes.check.lines import Bytes, Flags, Numbers, Records, TextLines
 from apps.genotypes.check.report import Example
 from apps.genotypes.chromosome_x import XRegion, x_region
+from apps.genotypes.job_rules import CHUNK_SIZE
 from apps.genotypes.qc import VerdictKind, judge_site
 
 __all__ = ["RecordScan"]
@@ -49,6 +50,7 @@ _MESSAGES: Final = {
     "site-indel": "Sites are insertions or deletions; they are left out.",
     "site-monomorphic": "No sample carries ALT; the sites are left out.",
 }
+_MAY_BE_HAPLOID: Final = frozenset({XRegion.NON_PAR.value, "MT"})
 _REGIONS: Final = tuple(XRegion)
 _KINDS: Final = tuple(_CLASSES)
 _KEPT: Final = _KINDS.index(VerdictKind.TYPED_ONLY)
@@ -68,7 +70,7 @@ class RecordScan:
         version: Of VCF.
         phasing: Whether the service is asked to phase; None when that is not decided.
         records: Lines so far, and so on; `unphased` without those of mitochondria.
-        spans: First and last position by chromosome, or by region of X, of what was readable.
+        chunks: Those with records that are readable: chromosome or region of X, and number.
     """
 
     findings: Findings
@@ -80,7 +82,7 @@ class RecordScan:
     records: int = 0
     unphased: int = 0
     first_unphased: int | None = None
-    spans: dict[str, tuple[int, int]] = field(default_factory=dict)
+    chunks: set[tuple[str, int]] = field(default_factory=set)
     chromosomes: Chromosomes = field(default_factory=Chromosomes)
     _counts: Numbers = field(default_factory=lambda: np.zeros(len(_KINDS), np.int64))
     _at_position: set[int] = field(default_factory=set)
@@ -258,12 +260,13 @@ class RecordScan:
         kinds[~readable] = len(_KINDS)
         self._count(records, kinds)
         kept = kinds == _KEPT
-        self._check_ploidy(records, ids, kept, genotypes)
         places = self._places(ids, positions)
+        self._check_alleles(records, places, kept, genotypes)
         for place in np.unique(places).tolist():
             here = places == place
             name = self._place_name(place)
-            self._widen(name, positions[here])
+            chunks = np.unique((positions[here] - 1) // CHUNK_SIZE).tolist()
+            self.chunks.update((name, number) for number in chunks)
             self._compare(name, kept & here, records, positions, codes, genotypes)
 
     def _check_phase(self, records: Records, ids: Numbers, genotypes: Genotypes) -> None:
@@ -306,23 +309,17 @@ class RecordScan:
         name = self.chromosomes.all[number].name or ""
         return _REGIONS[region].value if name == "X" else name
 
-    def _check_ploidy(
-        self, records: Records, ids: Numbers, kept: Flags, genotypes: Genotypes
+    def _check_alleles(
+        self, records: Records, places: Numbers, kept: Flags, genotypes: Genotypes
     ) -> None:
         many = kept & genotypes.any_many
         message = "A genotype names an allele that ALT does not have."
         self._note_rows("genotype-allele", message, records, many)
         haploid = kept & genotypes.any_haploid
-        if haploid.any():
-            autosomes = [chromosome.name in AUTOSOMES for chromosome in self.chromosomes.all]
-            message = "A genotype of an autosome is haploid."
-            self._note_rows(
-                "genotype-haploid", message, records, haploid & np.array(autosomes)[ids]
-            )
-
-    def _widen(self, name: str, positions: Numbers) -> None:
-        first, last = self.spans.get(name, (MAX_POSITION, 0))
-        self.spans[name] = min(first, int(positions.min())), max(last, int(positions.max()))
+        for place in np.unique(places[haploid]).tolist():
+            if self._place_name(place) not in _MAY_BE_HAPLOID:
+                message = "A genotype is haploid, outside of chromosome X nonPAR and MT."
+                self._note_rows("genotype-haploid", message, records, haploid & (places == place))
 
     def _compare(
         self,

@@ -230,7 +230,7 @@ class _Check:
         refused = [finding.message for finding in self._findings.errors()]
         reports = []
         for panel in scan.panels:
-            report = panel.report(scan.spans, refused, complete=self._complete)
+            report = panel.report(scan.chunks, refused, complete=self._complete)
             if quality is not None and report.known:
                 agreement = quality.agreement(report.key)
                 report = replace(

@@ -71,9 +71,25 @@ def test_a_panel_is_added_file_by_file(source, tmp_path):
     folder = tmp_path / "tables"
     write_site_tables(source(row(5)), folder)
     write_site_tables(source(row(5, chromosome="chr21"), name="second.vcf.gz"), folder)
-    manifest = write_site_tables(source(row(5), row(6)), folder)
+    manifest = write_site_tables(source(row(4), row(6)), folder)
     assert {name: c.sites for name, c in manifest.chromosomes.items()} == {"20": 2, "21": 1}
     assert not list(folder.glob(".new-*"))
+
+
+def test_stretches_of_a_chromosome_are_joined_in_any_order(source, tmp_path):
+    folder = tmp_path / "tables"
+    write_site_tables(source(row(50, alt="G", info="AF=0.5")), folder)
+    write_site_tables(source(row(5), row(6, "C", "CAA")), folder)
+    write_site_tables(source(row(90, "T", "A"), row(90, "T", "C")), folder)
+    table = open_site_table(folder, "20")
+    sites = [site[:3] for site in table]
+    assert sites == [
+        (5, b"A", b"C"), (6, b"C", b"CAA"), (50, b"A", b"G"), (90, b"T", b"A"), (90, b"T", b"C"),
+    ]  # fmt: skip
+    assert table.codes.tolist() == [1, NO_SNP, 2, 12, 13]
+    assert table.frequencies[2] == 0.5
+    entry = read_site_manifest(folder).chromosomes["20"]
+    assert (entry.sites, entry.first, entry.last, entry.with_frequency) == (5, 5, 90, 1)
 
 
 @pytest.mark.parametrize(
