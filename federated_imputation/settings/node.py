@@ -28,7 +28,7 @@ ASGI_NO_ROOM = "apps.node.michigan.bodies.no_room"
 
 # Uploads arrive on the disk of the workspaces, so that moving one into its job is a rename.
 FILE_UPLOAD_TEMP_DIR = f"{DATA_ROOT}/uploads" if ENVIRONMENT != "check" else None
-FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+FILE_UPLOAD_HANDLERS = ["apps.shared.uploads.TidyUploadHandler"]
 DATA_UPLOAD_MAX_NUMBER_FILES = 200
 
 NODE_TITLE = env.optional(env.own("TITLE"), default=f"Imputation node {DEPLOYMENT}")

@@ -6,6 +6,7 @@ one process at a byte, for every user; a small file system with a filler in it e
 """
 
 import json
+import secrets
 from collections import deque
 
 import psycopg
@@ -77,6 +78,7 @@ def test_an_upload_to_a_full_disk_is_refused_at_every_step(
         site.wait(answer.json()["id"])
 
 
+@pytest.mark.timeout(240)
 def test_a_result_without_room_waits_for_it(site: Site, service: MichiganServer, small_disks):
     content = bytes(range(256)) * (2**20 // 256)
     service.states, service.files = (2,), {"qc_report.txt": content}
@@ -92,7 +94,7 @@ def test_a_result_without_room_waits_for_it(site: Site, service: MichiganServer,
             assert job.status == "running"
             assert site.api.files(job_id) == []
             assert not [path for path in site.files() if path.startswith("results/")]
-        job = site.wait(job_id)
+        job = site.wait(job_id, seconds=150)
         assert job.status == "completed", job.reason
         (file,) = site.api.files(job_id)
         assert file.size == len(content)
@@ -101,38 +103,37 @@ def test_a_result_without_room_waits_for_it(site: Site, service: MichiganServer,
 
 @pytest.mark.parametrize("size", [SMALL, LARGE], ids=["small", "large"])
 def test_a_submission_that_the_node_cannot_hold_is_refused(site: Site, size: int):
-    before = site.files("node-afr")
+    before, name = site.files("node-afr"), f"full-{secrets.token_hex(4)}"
     for limit in (0, 4_096, size - 1):
         with site.largest_file("node-afr", limit):
-            status, message = submit_to_node(site, "full", study_of(size))
+            status, message = submit_to_node(site, name, study_of(size))
         assert (status, message) == (503, SENTENCE), limit
         eventually(lambda: site.files("node-afr"), lambda files: files == before, seconds=10)
         assert site.nameless_bytes("node-afr") == 0
-    assert site.node_jobs("full") == []
+    assert site.node_jobs(name) == []
 
 
 @pytest.mark.parametrize("step", ["qc", "imputation", "export"])
 def test_a_pipeline_without_room_fails_in_words_and_the_node_goes_on(
     site: Site, small_disks, step: str
 ):
+    name, after = (f"{what}-{secrets.token_hex(4)}" for what in (step, "after"))
     with small_disks.at("node-afr", 64 * 2**20) as disk:
         site.state.node_hold.write_text(f"{step}\n")
-        status, _ = submit_to_node(site, f"full-{step}", STUDY.read_bytes())
+        status, _ = submit_to_node(site, name, STUDY.read_bytes())
         assert status == 200
-        eventually(lambda: f"Held at {step}." in json.dumps(site.node_job(f"full-{step}")))
+        eventually(lambda: f"Held at {step}." in json.dumps(site.node_job(name)))
         with disk.filled(leave=0):
             site.state.node_hold.unlink()
-            job = eventually(
-                lambda: site.node_job(f"full-{step}"), lambda job: job["state"] in {4, 5, 6}
-            )
+            job = eventually(lambda: site.node_job(name), lambda job: job["state"] in {4, 5, 6})
             assert job["state"] == 5
             told = json.dumps(job)
             assert "The disk of this server is full. Nothing is wrong with your data" in told
             assert "Traceback" not in told
         assert site.serves()
-        status, message = submit_to_node(site, "after", study_of(SMALL))
+        status, message = submit_to_node(site, after, study_of(SMALL))
         assert status == 200, message
-        eventually(lambda: site.node_job("after"), lambda job: job["state"] == 5)
+        eventually(lambda: site.node_job(after), lambda job: job["state"] == 5)
 
 
 def test_a_database_without_room_refuses_and_goes_on(

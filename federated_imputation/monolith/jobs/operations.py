@@ -251,7 +251,7 @@ def _stored(new: NewJob, *, user_id: int) -> StoredUpload:
         InvalidJob: The stored file was deleted meanwhile.
     """
     if new.input_file is not None:
-        return storage.store_upload(new.input_file.chunks(), name=new.input_file.name or "")
+        return storage.keep_upload(new.input_file, name=new.input_file.name or "")
     file = file_queries.find_genotype_file(user_id=user_id, file_id=str(new.genotype_file))
     try:
         if file is None:

@@ -65,10 +65,10 @@ def test_an_upload_that_finds_no_room_on_its_way_leaves_nothing(root: Path, sett
     handler = DigestingUploadHandler()
     handler.new_file("input_file", "study.vcf.gz", "application/gzip", None, None, None)
     handler.file.file.file.close()  # every write fails from now on
-    handler.file.file.file = Path("/dev/full").open("wb", buffering=0)
-
-    with pytest.raises(OSError, match="No space"):
-        handler.receive_data_chunk(b"abc", 0)
+    with Path("/dev/full").open("wb", buffering=0) as full:
+        handler.file.file.file = full
+        with pytest.raises(OSError, match="No space"):
+            handler.receive_data_chunk(b"abc", 0)
 
     assert not [path for path in root.rglob("*") if path.is_file()]
 
