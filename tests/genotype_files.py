@@ -2,7 +2,7 @@
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from tests.job_world import bgzf
+from tests.bgzf import bgzf
 
 __all__ = ["study", "vcf"]
 

@@ -6,6 +6,8 @@ import threading
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import psutil
 import pytest
@@ -54,7 +56,7 @@ def ask(client: Client, file_id: str, what: str = "check", **body):
     return client.post(f"/api/files/{file_id}/{what}/", body, content_type="application/json")
 
 
-def shown(client: Client, run: dict) -> dict:
+def shown(client: Client, run: dict[str, Any]) -> Any:
     return client.get(f"/api/files/{run['file']}/runs/{run['id']}/").json()
 
 
@@ -66,7 +68,7 @@ def tick() -> int:
     return len(found)
 
 
-def done(client: Client, file_id: str, what: str = "check", **body) -> dict:
+def done(client: Client, file_id: str, what: str = "check", **body) -> Any:
     """Ask for a run and let the worker do it."""
     answer = ask(client, file_id, what, **body)
     assert answer.status_code == 202, answer.content
@@ -368,7 +370,7 @@ def in_thread(run_id: str, root: Path) -> threading.Thread:
 
     def work() -> None:
         try:
-            worker.work(run_id, choose=run_module("announce", str(root / "child")))
+            worker.work(UUID(run_id), choose=run_module("announce", str(root / "child")))
         finally:
             connection.close()
 
@@ -394,5 +396,5 @@ def wait_until(holds) -> None:
 
 def is_alive(pid: int) -> bool:
     with suppress(psutil.NoSuchProcess):
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     return False

@@ -2,6 +2,7 @@
 
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import pytest
@@ -151,7 +152,7 @@ def test_download_goes_on_where_it_broke(client):
         await browser.aforce_login(await User.objects.aget())
         answers = []
         for headers in ({}, {"Range": "bytes=10-"}):
-            answer = await browser.get(stored["download_url"], headers=headers)
+            answer: Any = await browser.get(stored["download_url"], headers=headers)
             body = b"".join([block async for block in answer.streaming_content])
             answers.append((answer.status_code, answer.headers["ETag"], body))
         return answers
