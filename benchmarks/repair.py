@@ -79,7 +79,7 @@ def _measure(folder: Path, file: Path, size: int, megabytes: int) -> list[Row]:
     packed = f"{file.stat().st_size / 1e6:.0f} MB packed"
     rows = [
         Row(
-            figure=f"{what}, text",
+            figure=f"{what}, ours",
             value=size / 1e6 / median(cost.cpu_seconds for cost in ours),
             unit="MB/s of CPU",
             note=f"{packed}; wall {median(cost.seconds for cost in ours):.1f} s",

@@ -166,5 +166,6 @@ def _by_plink2(path: Path, kind: FileFormat, work: Path, build: str | None) -> P
          "--out", out],
         work,
         format_name=name,
+        hidden=[path.resolve().parent],
     )  # fmt: skip
     return out.with_suffix(".vcf.gz")

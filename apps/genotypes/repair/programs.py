@@ -30,6 +30,7 @@ def run_plink2(
     folder: Path,
     *,
     format_name: str,
+    hidden: Sequence[Path] = (),
     program: str = "plink2",
     seconds: float = _SECONDS,
 ) -> None:
@@ -37,6 +38,7 @@ def run_plink2(
 
     Args:
         format_name: What is converted, for the refusal when plink2 is not installed.
+        hidden: Folders whose names nobody is to see; that of the run is one always.
 
     Raises:
         Refused: it is not installed, failed (with its words), or did not end in time.
@@ -76,19 +78,21 @@ def run_plink2(
     if status != 0:
         raise Refused(
             "plink2-failed",
-            f"plink2 could not read the file: {_last_words(log)}",
+            f"plink2 could not read the file: {_last_words(log, [folder, *hidden])}",
             remedy="Convert the file to VCF yourself.",
         )
 
 
-def _last_words(log: Path) -> str:
+def _last_words(log: Path, hidden: Sequence[Path]) -> str:
     """What it said about its error, else how it ended; without names of folders."""
     with log.open("rb") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
         lines = file.read().decode("utf-8", "replace").splitlines()
     start = next((at for at, line in enumerate(lines) if line.startswith("Error:")), -3)
     text = " ".join(" ".join(lines[start:]).split())
-    return text.replace(f"{log.parent}/", "")[:_SHOWN]
+    for folder in hidden:
+        text = text.replace(f"{folder}/", "")
+    return text[:_SHOWN]
 
 
 def _die_with_parent() -> None:

@@ -70,7 +70,7 @@ def _run(order: Order, folder: TargetFolder, progress: Progress) -> Outcome:
             )
         )
         steps = _steps(order, source.text, folder)
-        writer = _writer(order, source.text, folder, steps.meta)
+        writer = _writer(order, source.text, folder, steps)
         opened.enter_context(writer)
         for record in steps.records(source.text.records, merging):
             writer.write(record)
@@ -155,10 +155,13 @@ def _panel_of(order: Order, build: str | None) -> Callable[[], Panel]:
 
 
 def _writer(
-    order: Order, text: VcfText, folder: TargetFolder, meta: list[bytes]
+    order: Order, text: VcfText, folder: TargetFolder, steps: _Steps
 ) -> OneFile | PerChromosome:
-    head = [*meta, text.columns]
+    def line() -> int | None:
+        return text.number if steps.sort is None else None
+
+    head = [*steps.meta, text.columns]
     stem, index = result_stem(order.name), Repair.INDEX in order.repairs
     if Repair.SPLIT in order.repairs:
-        return PerChromosome(folder, stem, head, text, index=index)
-    return OneFile(folder, stem, head, text, index=index)
+        return PerChromosome(folder, stem, head, line, index=index)
+    return OneFile(folder, stem, head, line, index=index)

@@ -10,19 +10,16 @@ from typing import Self
 
 from apps.genotypes.bgzf import BgzfWriter
 from apps.genotypes.repair.folder import TargetFolder
+from apps.genotypes.repair.indexing import IndexedRecords, IndexRoom, Line
 from apps.genotypes.repair.naming import usual_name
 from apps.genotypes.repair.refusals import Refused
-from apps.genotypes.repair.text import VcfText
-from apps.genotypes.tabix import TabixIndex
 
-__all__ = ["IndexedRecords", "MadeFile", "OneFile", "PerChromosome", "describe"]
+__all__ = ["MadeFile", "OneFile", "PerChromosome", "describe"]
 
 _MAX_FILES = 100
-_MAX_INDEXED = 10_000
 # On genotypes level 5 packs more than twice as fast as 6, to 11 % more.
 _LEVEL = 5
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
-_END = re.compile(rb"(?:^|;)END=(\d{1,10})(?:;|$)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,65 +47,6 @@ def describe(path: Path, chromosome: str | None) -> MadeFile:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return MadeFile(name=path.name, size=path.stat().st_size, sha256=digest, chromosome=chromosome)
-
-
-class IndexedRecords:
-    """An index that grows record by record, whose trouble is a refusal."""
-
-    def __init__(self, text: VcfText) -> None:
-        self._text = text
-        self._index = TabixIndex()
-        self._last = b""
-        self._chromosomes = 0
-
-    def add(self, record: bytes, start: int, stop: int) -> None:
-        """Note a record at these virtual offsets.
-
-        Raises:
-            Refused: the records are not sorted, or beyond what an index can hold.
-        """
-        chromosome, text, _, ref, rest = record.split(b"\t", 4)
-        if chromosome != self._last:
-            self._last = chromosome
-            self._chromosomes += 1
-            if self._chromosomes > _MAX_INDEXED:
-                raise Refused(
-                    "too-many-chromosomes",
-                    f"The file has more than {_MAX_INDEXED:,} chromosomes.",
-                    remedy="Keep 1 to 22 and X; services impute no others.",
-                    line=self._text.number,
-                )
-        position = int(text)
-        length = len(ref)
-        if b"END=" in rest:
-            found = _END.search(rest.split(b"\t", 4)[3])
-            if found:
-                length = max(length, int(found[1]) - position + 1)
-        try:
-            self._index.add(chromosome, position, length, start, stop)
-        except ValueError as error:
-            where = f"{chromosome[:40].decode('utf-8', 'replace')}:{position}"
-            if "beyond" in str(error):
-                raise Refused(
-                    "position",
-                    f"{where} is beyond what a tabix index can hold.",
-                    line=self._text.number,
-                ) from error
-            raise Refused(
-                "unsorted",
-                f"The file cannot be indexed: {where} is out of order.",
-                remedy="Sort it in the same run.",
-                line=self._text.number,
-                repair="sort",
-            ) from error
-
-    def write(self, path: Path) -> None:
-        """Write it.
-
-        Raises:
-            OSError: the disk refuses.
-        """
-        self._index.write(path)
 
 
 class _File:
@@ -152,7 +90,7 @@ class OneFile:
     """
 
     def __init__(
-        self, folder: TargetFolder, stem: str, head: list[bytes], text: VcfText, *, index: bool
+        self, folder: TargetFolder, stem: str, head: list[bytes], line: Line, *, index: bool
     ) -> None:
         self.chromosomes: dict[str, str | None] = {}
         self._name = f"{stem}.vcf.gz"
@@ -160,7 +98,7 @@ class OneFile:
         path = folder.new(self._name)
         if index:
             folder.new(f"{self._name}.tbi")
-        self._file = _File(path, head, IndexedRecords(text) if index else None)
+        self._file = _File(path, head, IndexedRecords(IndexRoom(), line) if index else None)
 
     def __enter__(self) -> Self:
         self._file.__enter__()
@@ -191,14 +129,14 @@ class PerChromosome:
     """
 
     def __init__(
-        self, folder: TargetFolder, stem: str, head: list[bytes], text: VcfText, *, index: bool
+        self, folder: TargetFolder, stem: str, head: list[bytes], line: Line, *, index: bool
     ) -> None:
         self.chromosomes: dict[str, str | None] = {}
         self._folder = folder
         self._stem = stem
         self._head = head
-        self._text = text
-        self._index = index
+        self._line = line
+        self._room = IndexRoom() if index else None
         self._files: dict[bytes, _File] = {}
         self._opened = ExitStack()
 
@@ -231,7 +169,7 @@ class PerChromosome:
                 "too-many-chromosomes",
                 f"The file has more than {_MAX_FILES} chromosomes.",
                 remedy="Keep 1 to 22 and X; services impute no others.",
-                line=self._text.number,
+                line=self._line(),
             )
         usual = usual_name(chromosome)
         part = chromosome if usual is None else f"chr{usual}"
@@ -240,7 +178,7 @@ class PerChromosome:
                 "chromosome-name",
                 f"The chromosome {chromosome[:40]!r} cannot be part of a file's name.",
                 remedy="Keep 1 to 22 and X; services impute no others.",
-                line=self._text.number,
+                line=self._line(),
             )
         name = f"{self._stem}.{part}.vcf.gz"
         if name in self.chromosomes:
@@ -249,12 +187,13 @@ class PerChromosome:
                 f"The file spells a chromosome in two ways: {self.chromosomes[name]} and "
                 f"{chromosome}.",
                 remedy="Rename the chromosomes in the same run.",
-                line=self._text.number,
+                line=self._line(),
                 repair="rename",
             )
         self.chromosomes[name] = chromosome
         path = self._folder.new(name)
-        if self._index:
+        index = None
+        if self._room is not None:
             self._folder.new(f"{name}.tbi")
-        index = IndexedRecords(self._text) if self._index else None
+            index = IndexedRecords(self._room, self._line)
         return self._opened.enter_context(_File(path, self._head, index))

@@ -105,6 +105,37 @@ def test_sort_equals_that_of_bcftools(run, tmp_path):
     assert parts(plain(tmp_path / "out" / "in.repaired.vcf.gz"))[1] == parts(theirs)[1]
 
 
+@pytest.mark.skipif(not BCFTOOLS, reason="bcftools is not installed")
+def test_rename_equals_that_of_bcftools(run, tmp_path):
+    table = tmp_path / "names"
+    table.write_text("chr20 20\n")
+    command = [BCFTOOLS, "annotate", "--no-version", "--rename-chrs", table, STUDY]
+    theirs = subprocess.run(command, capture_output=True, check=True).stdout
+    header, records = study()
+    header[1] = b"##contig=<ID=chr20,length=63025520>"
+    run(join(header, records), "rename")
+    renamed = parts(plain(tmp_path / "out" / "study.vcf.gz"))
+    assert renamed[0][1] == b"##contig=<ID=20,length=63025520>"
+    assert renamed[1] == parts(theirs)[1]
+
+
+@pytest.mark.skipif(not BCFTOOLS, reason="bcftools is not installed")
+def test_bcftools_reads_the_index_as_it_reads_its_own(run, tmp_path):
+    header, records = study()
+    run(join(header, shuffled(with_chromosomes(records, [b"chr20", b"chr21"]))), "sort", "index")
+    result = tmp_path / "out" / "study.vcf.gz"
+
+    def ask(*arguments):
+        command = [BCFTOOLS, *arguments, result]
+        return subprocess.run(command, capture_output=True, check=True).stdout
+
+    regions = "chr20:40500000-41000000,chr21:41000000-42000000"
+    ours = ask("index", "-s"), ask("view", "--no-version", "-r", regions)
+    ask("index", "-f", "-t")
+    assert (ask("index", "-s"), ask("view", "--no-version", "-r", regions)) == ours
+    assert len(parts(ours[1])[1]) > 100
+
+
 def test_index_leads_to_every_record(run, tmp_path):
     run(STUDY, "index", name="study.vcf.gz")
     result = tmp_path / "out" / "study.repaired.vcf.gz"
@@ -226,6 +257,8 @@ def rows(names):
         (join(HEADER, [b"1\t600000000\t.\tA\tC\t.\t.\t."]), ["index"], "beyond what a tabix"),
         (join(HEADER, [b"1\t5\t.\tA\tC\t.\t.\t" + b"x" * 9_000_000]), ["sort"], "longer than"),
         (join(HEADER, rows(range(10_001))), ["index"], "more than 10,000 chromosomes"),
+        (join(HEADER, [f"{n}\t530000000\t.\tA\tC\t.\t.\t.".encode() for n in range(20)]),
+         ["index", "split"], "longer ones than any genome"),
         (join(HEADER, rows(range(100_002))), ["sort"], "more than 100,000 chromosomes"),
         (join([HEADER[0], b"#CHROM POS ID REF ALT QUAL FILTER INFO FORMAT a b", ],
               [b"1\t5\t.\tA\tC\t.\t.\t.\tGT\t0|0"]), ["sort"], "blanks instead of tabs"),
