@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from tests.genotype_files import study
 from tests.job_world import upload
 from tests.security.monolith.actors import (
     ADMINS,
@@ -169,6 +170,68 @@ _FILES: Final = [
     ),
 ]
 
+_FILE_WRITERS: Final = names(OWNER, scripts("files:write"))
+_KEEPS_FILES: Final = names(
+    *(OWNER, ADMINS, SERVICE_ADMINS, "researcher", "researcher by token", "service_user"),
+    *("staff", "without a profile", "barred here", scripts("files:write"), SCRIPT_OF_ADMIN),
+    *(_holders("submit_jobs", "admin"), ELSEWHERE["submit_jobs"], ELSEWHERE["admin"]),
+)
+_REPAIR: Final = form(repairs="sort")
+
+_GENOTYPES: Final = [
+    *endpoint(
+        "api/files/",
+        marker="genotype name",
+        GET={_FILE_READERS: SHOWN, _STRANGERS: HIDDEN},
+    ),
+    *endpoint("api/files/", POST={_KEEPS_FILES: 201}, body=form(file=lambda scene: study())),
+    *endpoint(
+        "api/files/<str:genotype_id>/",
+        marker="genotype name",
+        GET={_FILE_READERS: SHOWN, _STRANGERS: 404},
+        DELETE={_FILE_WRITERS: 204, _STRANGERS: 404},
+    ),
+    *endpoint("api/files/<str:genotype_id>/download/", GET={_FILE_READERS: 200, _STRANGERS: 404}),
+    *endpoint(
+        "api/files/<str:genotype_id>/check/",
+        GET={_FILE_READERS: 200, _STRANGERS: 404},
+        POST={_FILE_WRITERS: 202, _STRANGERS: 404},
+    ),
+    *endpoint(
+        "api/files/<str:genotype_id>/repairs/",
+        POST={_FILE_WRITERS: 202, _STRANGERS: 404},
+        body=_REPAIR,
+    ),
+    *endpoint(
+        "api/files/<str:genotype_id>/check/",
+        at={"genotype_id": "genotype of a viewer"},
+        POST={names("viewer"): 403, names(PEOPLE, scripts("files:write"), SCRIPT_OF_ADMIN): 404},
+        title="of an owner who may not submit any more",
+    ),
+    *endpoint(
+        "api/files/<str:genotype_id>/runs/",
+        marker="run",
+        at={"genotype_id": "busy genotype"},
+        GET={_FILE_READERS: SHOWN, _STRANGERS: 404},
+    ),
+    *endpoint(
+        "api/files/<str:genotype_id>/runs/<str:run_id>/",
+        marker="run",
+        at={"genotype_id": "busy genotype"},
+        GET={_FILE_READERS: SHOWN, _STRANGERS: 404},
+    ),
+    *endpoint(
+        "api/files/<str:genotype_id>/runs/<str:run_id>/",
+        GET={_FILE_READERS: 404, _STRANGERS: 404},
+        title="below another file",
+    ),
+    *endpoint(
+        "api/files/<str:genotype_id>/runs/<str:run_id>/cancel/",
+        at={"genotype_id": "busy genotype"},
+        POST={_FILE_WRITERS: 202, _STRANGERS: 404},
+    ),
+]
+
 _SEE_CLOSED: Final = names(
     *(ADMINS, SCRIPT_OF_ADMIN, "staff", CLERKS),
     frozenset(RIGHTS.values()),
@@ -202,4 +265,4 @@ _DASHBOARD: Final = [
     *open_to_callers("api/dashboard/health/"),
 ]
 
-JOB_ROWS: Final = (*_JOBS, *_FILES, *_REGISTRY, *_DASHBOARD)
+JOB_ROWS: Final = (*_JOBS, *_FILES, *_GENOTYPES, *_REGISTRY, *_DASHBOARD)

@@ -10,6 +10,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.utils import timezone
 
+from apps.genotypes.check.report import Facts, FileFormat, Report
 from apps.shared.identity.permissions import SCOPES
 from federated_imputation.monolith.accounts.models import (
     ApiToken,
@@ -31,7 +32,7 @@ from federated_imputation.monolith.accounts.operations.tokens import (
     open_family,
     revoke_token,
 )
-from federated_imputation.monolith.files.models import ResultFile
+from federated_imputation.monolith.files.models import FileRun, GenotypeFile, ResultFile
 from federated_imputation.monolith.jobs.models import JobStatusUpdate, JobWork
 from federated_imputation.monolith.registry.models import ImputationService, ServiceConfiguration
 from tests.factories import make_job, make_panel, make_service, make_user
@@ -64,6 +65,7 @@ def build_scene() -> Scene:
     ]
     values = _things_of(users["owner"], here, elsewhere)
     values |= _things_of_the_barred(users["barred here"], here)
+    values |= _genotypes(users["owner"], users["viewer"])
     for kind, name in RIGHTS.items():
         ServicePermission.objects.create(user=users[name], service=closed, permission=kind)
     values |= {"closed": closed.pk, "closed name": closed.name}
@@ -310,6 +312,34 @@ def _things_of_the_barred(user: User, here: ImputationService) -> dict[str, Any]
     JobWork.objects.create(job=waiting, phase="submit", next_poll_at=timezone.now())
     JobWork.objects.create(job=failed, phase="done")
     return {"waiting job of the barred": waiting.pk, "failed job of the barred": failed.pk}
+
+
+def _genotypes(owner: User, viewer: User) -> dict[str, Any]:
+    """Files that people keep: one at rest, one with a check at work, one of a viewer."""
+    files = [
+        GenotypeFile.objects.create(
+            user=user,
+            name=f"owners-{name}.vcf.gz",
+            path=_written(f"genotypes/{name}", name.encode()),
+            size=len(name),
+            sha256="0" * 64,
+            format="vcf.gz",
+            first_look=Report(
+                file=name, stage=1, facts=Facts(format=FileFormat.VCF, compression="bgzf", size=1)
+            ).to_json(),
+        )
+        for user, name in ((owner, "genotype"), (owner, "busy"), (viewer, "viewers"))
+    ]
+    at_rest, busy, of_a_viewer = files
+    run = FileRun.objects.create(file=busy, kind="check", parameters={"panels": []})
+    return {
+        "genotype_id": at_rest.pk,
+        "genotype name": at_rest.name,
+        "busy genotype": busy.pk,
+        "genotype of a viewer": of_a_viewer.pk,
+        "run_id": run.pk,
+        "run": str(run.pk),
+    }
 
 
 def _written(path: str, content: bytes) -> str:
