@@ -118,8 +118,10 @@ def fetch_known(
         partial, file = stack.enter_context(_partial_beside(target))
         digest, received = hashlib.sha256(), 0
         try:
+            # Large enough for the words of an error, too.
+            largest = max(size, _WORDS_READ)
             answer = stack.enter_context(
-                client.open("GET", url, credentials=credentials, kind="download", largest=size)
+                client.open("GET", url, credentials=credentials, kind="download", largest=largest)
             )
             if answer.status != 200:
                 words, secret = _beginning(answer), next(iter(credentials.values()), "")

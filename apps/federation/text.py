@@ -4,11 +4,13 @@ import html
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 __all__ = ["plain_text"]
 
 _READ: Final = 1 << 16  # of the markup; no honest message is longer
+_REMEMBERED: Final = 1000
 # The possessive quantifiers keep hostile markup linear: `html.parser` needs minutes for 64 KiB of
 # opened and never closed tags.
 _TAG: Final = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*+)[^<>]*+>|<[!?][^<>]*+>")
@@ -28,15 +30,30 @@ def plain_text(markup: str, *, longest: int = 4000) -> str:
         markup: HTML, however broken; the first 64 KiB are read, in linear time.
         longest: Characters kept; a longer text ends in `…`.
     """
-    words = html.unescape(_HUGE_REFERENCE.sub("", "".join(_words(markup[:_READ]))))
-    visible = "".join(
-        character
-        for character in words.replace("\t", " ").replace("\r\n", "\n").replace("\r", "\n")
-        if character == "\n" or not unicodedata.category(character).startswith("C")
-    )
+    if len(markup) <= _REMEMBERED:
+        return _remembered(markup, longest)
+    return _plain(markup[:_READ], longest)
+
+
+@lru_cache(maxsize=2048)
+def _remembered(markup: str, longest: int) -> str:
+    """Services say the same short things again and again."""
+    return _plain(markup, longest)
+
+
+def _plain(markup: str, longest: int) -> str:
+    words = html.unescape(_HUGE_REFERENCE.sub("", "".join(_words(markup))))
+    ends = words.replace("\t", " ").replace("\r\n", "\n").replace("\r", "\n")
+    visible = "\n".join(map(_visible, ends.split("\n")))
     lines = (" ".join(line.split()) for line in visible.split("\n"))
     text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
     return text if len(text) <= longest else f"{text[: longest - 1].rstrip()}…"
+
+
+def _visible(line: str) -> str:
+    if line.isprintable():
+        return line
+    return "".join(each for each in line if not unicodedata.category(each).startswith("C"))
 
 
 def _words(markup: str) -> Iterator[str]:

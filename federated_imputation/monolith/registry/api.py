@@ -25,6 +25,7 @@ from federated_imputation.monolith.accounts.queries import find_rights
 from federated_imputation.monolith.accounts.rights import Capability
 from federated_imputation.monolith.registry import presentation, queries
 from federated_imputation.monolith.registry.models import ImputationService, ReferencePanel
+from federated_imputation.monolith.registry.standing import standing_shown
 
 __all__ = ["PanelListView", "PanelView", "ServiceListView", "ServicePanelsView", "ServiceView"]
 
@@ -60,6 +61,9 @@ class ServiceListView(ListAPIView[ImputationService]):
         reference_panels_count = serializers.IntegerField()
         api_config = serializers.SerializerMethodField()
         health_status = serializers.SerializerMethodField()
+        health_message = serializers.SerializerMethodField(
+            help_text="Since when it does not answer jobs and when it is tried again; else empty."
+        )
         created_at = serializers.DateTimeField()
         updated_at = serializers.DateTimeField()
 
@@ -71,7 +75,12 @@ class ServiceListView(ListAPIView[ImputationService]):
             return shown
 
         def get_health_status(self, service: ImputationService) -> str:
-            return presentation.health_status(checks_are_running=settings.BACKGROUND_CHECKS)
+            return presentation.health_status(
+                standing_shown(service), checks_are_running=settings.BACKGROUND_CHECKS
+            )
+
+        def get_health_message(self, service: ImputationService) -> str:
+            return presentation.health_message(standing_shown(service))
 
     serializer_class = Service
 

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-__all__ = ["health_status", "names_a_secret", "public_config", "public_url"]
+from federated_imputation.monolith.registry.breaker import Standing
+
+__all__ = ["health_message", "health_status", "names_a_secret", "public_config", "public_url"]
 
 _SECRET_NAME = re.compile(
     r"key|token|secret|passw|credential|authorization|cookie|bearer", re.IGNORECASE
@@ -37,6 +39,21 @@ def public_url(url: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
-def health_status(*, checks_are_running: bool) -> str:
-    """The word for a service's health: "not checked" while nothing checks, else not known yet."""
+def health_message(standing: Standing) -> str:
+    """Since when a service does not answer jobs and when it is tried again; '' while it answers."""
+    if standing.next_try_at is None or standing.failing_since is None:
+        return ""
+    return (
+        f"The service does not answer since {standing.failing_since:%Y-%m-%d %H:%M} UTC; "
+        f"next try at {standing.next_try_at:%Y-%m-%d %H:%M:%S} UTC."
+    )
+
+
+def health_status(standing: Standing, *, checks_are_running: bool) -> str:
+    """The word for a service's health: "unhealthy" while jobs find that it does not answer.
+
+    Otherwise "not checked" while nothing checks, else not known yet.
+    """
+    if standing.is_open:
+        return "unhealthy"
     return "unknown" if checks_are_running else "not checked"

@@ -36,7 +36,7 @@ def services(
     api_type: str = "",
     search: str = "",
 ) -> QuerySet[ImputationService]:
-    """Services by id, each with `reference_panels_count`, the number of its active panels.
+    """Services by id, each with its `standing` and `reference_panels_count`, its active panels.
 
     Args:
         is_active: `None` for both.
@@ -45,7 +45,7 @@ def services(
         api_type: Exactly this one; '' for all.
         search: A part of name, description or location, in any case.
     """
-    found = ImputationService.objects.annotate(
+    found = ImputationService.objects.select_related("standing").annotate(
         reference_panels_count=Count("reference_panels", filter=Q(reference_panels__is_active=True))
     )
     if is_active is not None:

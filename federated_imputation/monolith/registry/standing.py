@@ -11,9 +11,17 @@ from django.db import transaction
 from apps.federation.protocol import HeldBack
 from federated_imputation.monolith.registry import breaker
 from federated_imputation.monolith.registry.breaker import Standing
-from federated_imputation.monolith.registry.models import ServiceStanding
+from federated_imputation.monolith.registry.models import ImputationService, ServiceStanding
 
-__all__ = ["Pass", "enter", "locked", "note_answer", "note_silence", "standing_of"]
+__all__ = [
+    "Pass",
+    "enter",
+    "locked",
+    "note_answer",
+    "note_silence",
+    "standing_of",
+    "standing_shown",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +40,12 @@ class Pass:
 
 def standing_of(service_id: int) -> Standing:
     row = ServiceStanding.objects.filter(service_id=service_id).first()
+    return breaker.CLOSED if row is None else _read(row)
+
+
+def standing_shown(service: ImputationService) -> Standing:
+    """How a service that was read with its `standing` stands; no query."""
+    row: ServiceStanding | None = getattr(service, "standing", None)
     return breaker.CLOSED if row is None else _read(row)
 
 

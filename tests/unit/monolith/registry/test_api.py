@@ -3,7 +3,8 @@
 import pytest
 
 from federated_imputation.monolith.accounts.models import ServicePermission
-from tests.factories import make_panel, make_service, make_user
+from federated_imputation.monolith.registry import standing
+from tests.factories import NOW, make_panel, make_service, make_user
 
 pytestmark = pytest.mark.django_db
 NOT_FOUND = "Not found."
@@ -58,10 +59,26 @@ def test_services_have_the_legacy_fields(client, service, panel):
         "reference_panels_count": 1,
         "api_config": {"application": "imputationserver2", "nested": [{"queue": "long"}]},
         "health_status": "not checked",
+        "health_message": "",
         "created_at": row["created_at"],
         "updated_at": row["updated_at"],
     }
     assert client.get(f"/api/services/{service.pk}/").json() == row
+
+
+def test_service_that_does_not_answer_jobs_says_since_when(client, service):
+    leave = standing.enter(service.pk, now=NOW)
+    for _ in range(5):
+        standing.note_silence(leave, "No connection to 10.0.0.1:443.", now=NOW, jitter=0)
+
+    row = client.get(f"/api/services/{service.pk}/").json()
+
+    assert row["health_status"] == "unhealthy"
+    assert row["health_message"] == (
+        "The service does not answer since 2026-03-01 12:00 UTC; "
+        "next try at 2026-03-01 12:00:15 UTC."
+    )
+    assert client.get("/api/services/").json()["results"][0]["health_status"] == "unhealthy"
 
 
 def test_no_answer_holds_a_secret(client, service, panel):
