@@ -1,9 +1,11 @@
 """Jobs from the submission to the download, on a real server process with the real pipeline."""
 
+import gzip
 import html
 import io
 import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +23,8 @@ from django.db import connection
 from django.utils.timezone import now
 from requests_toolbelt import MultipartEncoder
 
+from apps.genotypes.bgzf import BgzfWriter
+from apps.node.kit_panels import KIT
 from apps.node.models import Job, OutputFile
 from apps.node.states import State
 from tests.unit.apps.node.conftest import ServerProcess
@@ -103,6 +107,25 @@ def test_a_study_is_imputed_and_downloaded(client, study):
     row = Job.objects.get(pk=job_id)
     assert row.password == ""
     assert PASSWORD not in str(row.parameters)
+
+
+@pytest.mark.skipif(shutil.which("beagle") is None, reason="Beagle is not installed")
+def test_a_study_without_phase_is_phased_by_beagle_and_imputed(client, tmp_path):
+    lines = gzip.decompress((KIT / "target.unphased.vcf.gz").read_bytes()).splitlines()
+    head = [line for line in lines if line.startswith(b"##")]
+    rows = [b"\t".join(line.split(b"\t")[:29]) for line in lines[len(head) :][:121]]
+    with BgzfWriter(tmp_path / "study.vcf.gz") as out:  # 20 samples, 120 sites
+        out.write(b"\n".join([*head, *rows, b""]))
+    job_id = client.submit((tmp_path / "study.vcf.gz").read_bytes(), phasing="beagle")
+    job = client.wait(job_id, has_ended)[-1]
+    assert job["state"] == State.SUCCESS, texts_of(job)
+    assert "<b>Datatype:</b> unphased" in texts_of(job)
+    assert "<b>Phasing with Beagle (1/1)</b>" in texts_of(job)
+    content = client.download(files_of(job)["chr_20.zip"]).content
+    with pyzipper.AESZipFile(io.BytesIO(content)) as archive:
+        archive.setpassword(PASSWORD.encode())
+        dose = gzip.decompress(archive.read("chr20.dose.vcf.gz"))
+    assert b"\n##mis_phasing=beagle 5" in dose
 
 
 def test_a_password_that_the_node_made_is_shown(client, study):
