@@ -1,11 +1,11 @@
 """Any file of genotypes as the text of a VCF, told by its content, whatever its name says."""
 
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from apps.genotypes.check.content import read_content
 from apps.genotypes.check.report import FileFormat
 from apps.genotypes.repair.alleles import Panel
 from apps.genotypes.repair.bcf import bcf_lines
@@ -18,8 +18,7 @@ from apps.genotypes.repair.text import VcfText, open_text, vcf_text
 
 __all__ = ["Opened", "format_of", "open_genotypes"]
 
-_HEAD: Final = 1 << 16
-_TEXT_OF_PLINK: Final = (".bim", ".fam")
+_SAMPLE_MAJOR: Final = b"\x6c\x1b\x00"
 
 
 class Opened:
@@ -43,29 +42,17 @@ class Opened:
 
 
 def format_of(path: Path) -> FileFormat:
-    """What the first bytes of a file say that it is; a member of a PLINK set by its name too.
+    """What the content of a file is; `UNKNOWN` may still be a text that can be mended.
 
     Raises:
         OSError: it cannot be read.
     """
-    with path.open("rb") as file:
-        head = file.read(_HEAD)
-    if head[:2] == b"\x1f\x8b":
-        try:
-            head = zlib.decompressobj(wbits=31).decompress(head, 64)
-        except zlib.error:
-            return FileFormat.VCF  # whose reader says what is damaged
-    if head.startswith(b"BCF"):
-        return FileFormat.BCF
-    if head.startswith(b"PK\3\4"):
+    content = read_content(path)
+    if content.compression == "zip":
         return FileFormat.ZIP
-    if head.startswith(b"\x6c\x1b"):
-        return FileFormat.PLINK if head[2:3] in {b"\0", b"\1"} else FileFormat.PLINK2
-    if head[16:20] == b"bgen":
-        return FileFormat.BGEN
-    if path.suffix.lower() in _TEXT_OF_PLINK:
+    if content.head.startswith(_SAMPLE_MAJOR):
         return FileFormat.PLINK
-    return FileFormat.VCF
+    return FileFormat.UNKNOWN if content.format is FileFormat.ZIP else content.format
 
 
 @contextmanager

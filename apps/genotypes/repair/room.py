@@ -17,6 +17,7 @@ _RESULT = 1.2
 _RUNS = 3.0
 # A converted file may be twice the size, and another program may write it once more.
 _CONVERTED = 3
+_TEXTS = {FileFormat.VCF, FileFormat.UNKNOWN}
 _LEAST = 1024 * 1024
 
 
@@ -30,7 +31,7 @@ def room_needed(file: Path, *, sorts: bool) -> int:
         OSError: it cannot be read.
     """
     size = file.stat().st_size
-    if format_of(file) is not FileFormat.VCF:
+    if format_of(file) not in _TEXTS:
         size *= _CONVERTED
     elif compression(file) is Compression.NONE:
         with file.open("rb") as opened:
