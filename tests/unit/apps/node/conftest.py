@@ -148,14 +148,14 @@ class ServerProcess:
 
     def wait_until_ready(self) -> None:
         assert self._process is not None
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 pytest.fail(f"The node ended:\n{self.log.read_text()}")
             try:
                 if requests.get(f"{self.url}/healthz", timeout=5).ok:
                     return
-            except requests.ConnectionError:
+            except (requests.ConnectionError, requests.Timeout):
                 time.sleep(0.1)
         pytest.fail(f"The node does not answer:\n{self.log.read_text()}")
 

@@ -30,7 +30,7 @@ class Client:
         self._headers = {"X-Auth-Token": token}
 
     def get(self, path: str) -> requests.Response:
-        return requests.get(self.url + path, headers=self._headers, timeout=20)
+        return requests.get(self.url + path, headers=self._headers, timeout=60)
 
     def post(self, study: bytes, **fields: str) -> requests.Response:
         return requests.post(
@@ -45,7 +45,7 @@ class Client:
                 **fields,
             },
             files={"files": ("study.vcf.gz", study)},
-            timeout=30,
+            timeout=60,
         )
 
     def submit(self, study: bytes, **fields: str) -> str:
@@ -59,7 +59,7 @@ class Client:
     def wait(self, job_id: str, until: Callable[[Any], bool]) -> list[Any]:
         """The job each time it was asked for, until one is as wanted."""
         seen = []
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             seen.append(self.job(job_id))
             if until(seen[-1]):
@@ -68,7 +68,7 @@ class Client:
         pytest.fail(f"Job {job_id} did not get there: {seen[-1]}")
 
     def download(self, file: Any) -> requests.Response:
-        return requests.get(f"{self.url}/share/results/{file['hash']}/{file['name']}", timeout=20)
+        return requests.get(f"{self.url}/share/results/{file['hash']}/{file['name']}", timeout=60)
 
 
 def files_of(job: Any) -> dict[str, Any]:

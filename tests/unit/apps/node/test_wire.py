@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Barrier
 from typing import Any, TypeVar
 
+import psutil
 import pytest
 import requests
 from django.utils import timezone
@@ -84,7 +85,7 @@ def at_once(number: int, do: Callable[[int], T]) -> list[T]:
     barrier = Barrier(number)
 
     def run(each: int) -> T:
-        barrier.wait(20)
+        barrier.wait(60)
         return do(each)
 
     with ThreadPoolExecutor(number) as pool:
@@ -107,6 +108,10 @@ def failed_at_once(client: Client, **fields: str) -> Any:
     return client.wait(client.submit(b"", refpanel="none", **fields), has_ended)[-1]
 
 
+def jobs_on_disk(node: Node) -> set[str]:
+    return {path.name for path in node.server.data.glob("jobs/*")}
+
+
 def part(disposition: str, content: bytes, *more: str) -> bytes:
     head = "\r\n".join([f"Content-Disposition: form-data; {disposition}", *more])
     return f"--{BOUNDARY}\r\n{head}\r\n\r\n".encode() + content + b"\r\n"
@@ -120,7 +125,7 @@ def post_parts(client: Client, *parts: bytes) -> requests.Response:
             "X-Auth-Token": client.token,
             "Content-Type": f"multipart/form-data; boundary={BOUNDARY}",
         },
-        timeout=30,
+        timeout=60,
     )
 
 
@@ -148,7 +153,7 @@ def test_fields_may_carry_the_prefix_of_forms_and_files_any_name(node, client, s
 
 def test_a_result_comes_without_length_range_or_validator(client, imputed):
     file = files_of(imputed)["statistics/snps-excluded.txt"]
-    connection = HTTPConnection(client.url.removeprefix("http://"), timeout=20)
+    connection = HTTPConnection(client.url.removeprefix("http://"), timeout=60)
     path = f"/share/results/{file['hash']}/{file['name']}"
     connection.request("GET", path, headers={"Range": "bytes=0-1"})
     answer = connection.getresponse()
@@ -159,7 +164,7 @@ def test_a_result_comes_without_length_range_or_validator(client, imputed):
     assert answer.read().startswith(b"ID\tCHROM")
     connection.close()
     encoded = f"{client.url}/share/amina/{file['hash']}/{file['name'].replace('/', '%2F')}"
-    assert requests.get(encoded, timeout=20).status_code == 200
+    assert requests.get(encoded, timeout=60).status_code == 200
 
 
 def test_messages_are_html_with_types_and_sizes_are_rounded_texts(imputed):
@@ -192,13 +197,13 @@ def test_exactly_the_downloads_that_are_left_succeed_at_once(client, imputed):
 
 def test_of_submissions_at_once_as_many_are_taken_as_are_allowed(node, client, study):
     node.hold.write_text("qc")  # what was taken stays running or waiting
-    before = {path.name for path in (node.server.data / "jobs").iterdir()}
+    before = jobs_on_disk(node)
     answers = at_once(6, lambda _: client.post(study, mode="qc_only"))
     assert sorted(answer.status_code for answer in answers) == [200] * 2 + [400] * 4
     message = "Only 2 jobs per user can be executed simultaneously."
     assert {a.json()["message"] for a in answers if not a.ok} == {message}
     taken = {answer.json()["id"] for answer in answers if answer.ok}
-    assert {path.name for path in (node.server.data / "jobs").iterdir()} - before == taken
+    assert jobs_on_disk(node) - before == taken
     assert list((node.server.data / "uploads").iterdir()) == []
     admin = newcomer(node, "root-at-once", role=User.Role.ADMIN)
     mine = [admin.submit(study, mode="qc_only") for _ in range(3)]
@@ -221,7 +226,7 @@ def test_in_maintenance_users_wait_while_jobs_and_administrators_go_on(node, cli
         refused = client.get(f"/api/v2/jobs/{theirs}/status")
         assert refused.status_code == 503
         assert refused.json()["success"] is False
-        assert requests.get(client.url + "/api/v2/server", timeout=20).json()["maintenace"] is True
+        assert requests.get(client.url + "/api/v2/server", timeout=60).json()["maintenace"] is True
         node.hold.unlink()
         assert admin.wait(theirs, has_ended)[-1]["state"] == State.SUCCESS
         assert failed_at_once(admin)["state"] == State.FAILED
@@ -266,13 +271,13 @@ def test_no_token_is_401_and_the_wrong_kind_or_person_403(node, client):
     stranger = newcomer(node, "stranger-at-the-wire")
     denied = {"message": "Access denied.", "success": False}
     for answer, expected in (
-        (requests.get(url, timeout=20), (401, {"message": "Unauthorized", "success": False})),
+        (requests.get(url, timeout=60), (401, {"message": "Unauthorized", "success": False})),
         (stranger.get(f"/api/v2/jobs/{job_id}"), (403, denied)),
-        (requests.delete(url, headers={"X-Auth-Token": client.token}, timeout=20), (403, denied)),
+        (requests.delete(url, headers={"X-Auth-Token": client.token}, timeout=60), (403, denied)),
     ):
         assert (answer.status_code, answer.json()) == expected
     session = issue_session_token(node.account.user, now=timezone.now())
-    gone = requests.delete(url, headers={"X-Auth-Token": session}, timeout=20)
+    gone = requests.delete(url, headers={"X-Auth-Token": session}, timeout=60)
     assert (gone.status_code, gone.json()["state"]) == (200, State.DELETED)
     assert not (node.server.data / "jobs" / job_id).exists()
 
@@ -284,21 +289,38 @@ def test_a_text_is_escaped_for_html_and_a_checkbox_is_true_by_being_there(client
     assert Job.objects.get(pk=job["id"]).parameters["meta"] is True
 
 
+def test_an_upload_that_finds_no_room_is_told_and_leaves_nothing(node, client):
+    server = psutil.Process(node.server.pid)
+    limits = server.rlimit(psutil.RLIMIT_FSIZE)
+    before = jobs_on_disk(node)
+    server.rlimit(psutil.RLIMIT_FSIZE, (4 << 20, limits[1]))
+    try:
+        answer = client.post(bytes(16 << 20))
+    finally:
+        server.rlimit(psutil.RLIMIT_FSIZE, limits)
+    assert answer.status_code == 503  # which clients of the API know as "not now"
+    assert answer.json()["success"] is False
+    assert "disk" in answer.json()["message"]
+    assert list((node.server.data / "uploads").iterdir()) == []
+    assert jobs_on_disk(node) == before
+    assert failed_at_once(client)["state"] == State.FAILED  # it takes submissions again
+
+
 def test_redirecting_downloads_lead_to_a_signed_link_that_takes_no_token(node, client, imputed):
     file = files_of(imputed)["qc_report.txt"]
     url = f"{client.url}/share/results/{file['hash']}/{file['name']}"
-    plain = requests.get(url, timeout=20).content
+    plain = requests.get(url, timeout=60).content
     node.server.stop()
     node.restart(NODE_REDIRECT_DOWNLOADS="on")
     try:
-        answer = requests.get(url, timeout=20, allow_redirects=False)
+        answer = requests.get(url, timeout=60, allow_redirects=False)
         assert answer.status_code == 302
         signed = answer.headers["Location"]
         assert file["hash"] not in signed
-        assert requests.get(signed, timeout=20).content == plain
-        assert requests.get(url, timeout=20).content == plain
+        assert requests.get(signed, timeout=60).content == plain
+        assert requests.get(url, timeout=60).content == plain
         # A client that lets its token follow the redirect has given it to the store of the files.
-        leaking = requests.get(url, headers={"X-Auth-Token": client.token}, timeout=20)
+        leaking = requests.get(url, headers={"X-Auth-Token": client.token}, timeout=60)
         assert leaking.status_code == 403
         assert client.token not in leaking.text
         assert json.loads(leaking.text)["success"] is False
