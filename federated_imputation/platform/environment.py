@@ -24,7 +24,10 @@ _INHERITED: Final = frozenset(
     {"HOME", "LANG", "LOGNAME", "PATH", "TMPDIR", "TZ", "USER", "SSL_CERT_DIR", "SSL_CERT_FILE"}
     | {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"}
 )
-_PASSED_ON: Final = ("LOG_LEVEL", "NODE_ENGINE", "NODE_THREADS", "NODE_WORKERS", "RATE_LIMITS")
+_PASSED_ON: Final = (
+    *("LOG_LEVEL", "NODE_ENGINE", "NODE_PHASING_MEMORY_MB"),
+    *("NODE_THREADS", "NODE_WORKERS", "RATE_LIMITS"),
+)
 
 
 def is_setting(name: str) -> bool:

@@ -55,6 +55,8 @@ if NODE_ENGINE not in {"auto", "numpy", "minimac4"}:
     raise ImproperlyConfigured(
         f"NODE_ENGINE is {NODE_ENGINE!r}; it must be auto, numpy or minimac4."
     )
+if NODE_PHASING_MEMORY_MB < 256:
+    raise ImproperlyConfigured("NODE_PHASING_MEMORY_MB must be 256 or more.")
 if not 0 < NODE_NOTICE_DAYS <= NODE_RETENTION_DAYS:
     raise ImproperlyConfigured("NODE_NOTICE_DAYS must be from 1 to NODE_RETENTION_DAYS.")
 
