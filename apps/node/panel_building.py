@@ -6,6 +6,7 @@ and crossovers 1e-8 a base pair and generation. msprime, which draws them, is an
 """
 
 import gzip
+import logging
 import math
 import tempfile
 from collections.abc import Callable, Iterator
@@ -147,6 +148,7 @@ def _draw(plan: Plan) -> Any:
             "msprime is not installed; install it with `pip install msprime`, or build a panel "
             "with --real"
         ) from error
+    logging.getLogger("msprime").setLevel(logging.WARNING)  # it tells each of its steps
     demography = msprime.Demography()
     split, out_of_africa = 220_000 / _YEARS, 140_000 / _YEARS
     growth, since = 0.004, 21_200 / _YEARS
