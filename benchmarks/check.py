@@ -36,6 +36,12 @@ _PSS_BAR: Final = 150.0
 _ABOVE_IDLE_BAR: Final = 50.0
 _END: Final = 64_000_000  # of chromosome 20
 _POLL_SECONDS: Final = 0.05
+_META: Final = b"""\
+##fileformat=VCFv4.2
+##contig=<ID=chr20,length=64444167>
+##INFO=<ID=AF,Number=A,Type=Float,Description="Frequency of ALT">
+##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +75,7 @@ def _make(path: Path, *, samples: int, records: int) -> File:
     columns = b"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t"
     size = 0
     with BgzfWriter(path) as out:
-        size += out.write(b"##fileformat=VCFv4.2\n##contig=<ID=chr20,length=64444167>\n" + columns)
+        size += out.write(_META + columns)
         size += out.write(b"\t".join(b"s%d" % number for number in range(samples)) + b"\n")
         positions = np.sort(chance.choice(_END, records, replace=False)) + 1
         frequencies = chance.beta(0.3, 1.2, records)
