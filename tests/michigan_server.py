@@ -574,7 +574,10 @@ class _Handler(BaseHTTPRequestHandler):
             content_type = "application/octet-stream"
         else:
             answer, content_type = json.dumps(answer).encode(), "application/json"
-        self.send_response(status)
+        if "Date" in headers:
+            self.send_response_only(status)
+        else:
+            self.send_response(status)
         self.send_header("Content-Type", content_type)
         for name, value in {"Content-Length": str(len(answer)), **headers}.items():
             if value is not None:

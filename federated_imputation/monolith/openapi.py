@@ -59,6 +59,7 @@ _VALUES: Final[dict[str, Any]] = {
     "first_name": "Ada",
     "granted_by": 1,
     "group_id": 1,
+    "health_message": "",
     "health_status": "healthy",
     "id": 1,
     "If-None-Match": '"2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"',

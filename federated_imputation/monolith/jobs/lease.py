@@ -21,6 +21,7 @@ from federated_imputation.monolith.jobs.models import JobWork
 __all__ = [
     "LEASE",
     "LOOKS_AT_ONCE",
+    "LOOK_LEASE",
     "Claim",
     "Hold",
     "LeaseLost",

@@ -5,6 +5,9 @@ from typing import Final
 __all__ = ["back_off_seconds", "poll_seconds", "search_seconds"]
 
 LONGEST_POLL: Final = 30.0
+# A job that has said nothing new for about a quarter of an hour runs for hours, mostly.
+LONG_QUIET_POLLS: Final = 36
+LONGEST_QUIET_POLL: Final = 60.0
 LONGEST_SEARCH: Final = 60.0
 LONGEST_BACK_OFF: Final = 600.0
 LONGEST_RETRY_AFTER: Final = 3600.0  # a slip in a header must not put a job to sleep for days
@@ -14,7 +17,8 @@ _EXPONENT_CAP: Final = 32  # keeps the powers finite for however many failures
 
 def poll_seconds(quiet_polls: int) -> float:
     """Seconds to the next look at a job that has said nothing new for `quiet_polls` looks."""
-    return float(min(LONGEST_POLL, _GROWTH ** min(quiet_polls, _EXPONENT_CAP)))
+    longest = LONGEST_POLL if quiet_polls < LONG_QUIET_POLLS else LONGEST_QUIET_POLL
+    return float(min(longest, _GROWTH ** min(quiet_polls, _EXPONENT_CAP)))
 
 
 def search_seconds(searches: int) -> float:
