@@ -26,10 +26,12 @@ import inspect
 import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
+from itertools import chain
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, Final, TypeGuard
+from uuid import UUID
 
 from django.db.models import Model
 from rest_framework.permissions import AllowAny
@@ -63,6 +65,7 @@ class Mutant:
 
     Attributes:
         module: Dotted name.
+        number: Which of the module's mutants, from 0.
         line: In the source of the module.
         what: The check, as it is written.
         functions: The code of these functions changes: qualified name and first line.
@@ -71,6 +74,7 @@ class Mutant:
     """
 
     module: str
+    number: int = 0
     line: int
     what: str
     functions: frozenset[tuple[str, int]]
@@ -83,9 +87,9 @@ class Mutant:
 
 def mutants_of(module: ModuleType) -> Iterator[Mutant]:
     """All mutants of one module that is imported."""
-    yield from _of_functions(module)
-    yield from _of_classes(module)
-    yield from _of_tables(module)
+    found = chain(_of_functions(module), _of_classes(module), _of_tables(module))
+    for number, mutant in enumerate(found):
+        yield replace(mutant, number=number)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,7 +157,9 @@ def _living_functions() -> dict[str, list[FunctionType]]:
 
 
 def _unchecked_read(model: type[Model], *given: Any, **named: Any) -> Model:
-    ids = [value for value in (*given, *named.values()) if isinstance(value, int | str)]
+    # What a row belongs to comes by name, beside its own id.
+    own = [value for name, value in named.items() if name not in {"service_id", "user_id", "by"}]
+    ids = [v for v in (*given, *own, *named.values()) if isinstance(v, int | str | UUID)]
     return model._default_manager.get(pk=ids[0])
 
 

@@ -2,8 +2,10 @@
 
 Each deployment is a process of its own, warmed once: its database, the scene of its walk, and for
 each row of the table the functions that it runs through. Then every mutant gets a fork, which puts
-it to work and walks those rows until one answers differently. Prints what was taken out and which
-row noticed it, then the survivors; ends non-zero when there is one.
+it to work and walks those rows until one answers differently. What the walk cannot see (whose
+secret is used in a call to a service, what happens while a database is down) the other tests have
+to notice: a mutant that is left is put to work in a run of those of its part of the code. Prints
+what was taken out and what noticed it, then the survivors; ends non-zero when there is one.
 """
 
 import argparse
@@ -19,7 +21,9 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
@@ -35,6 +39,8 @@ __all__ = ["DEPLOYMENTS", "main"]
 
 DEPLOYMENTS: Final = ("monolith", "node-afr")
 _CHILD_SECONDS: Final = 300
+_TESTS_SECONDS: Final = 900
+_FAILED_TEST: Final = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 # HEAD is like GET, and PUT like PATCH.
 _METHODS: Final = ("GET", "POST", "PATCH", "DELETE")
 _Function = tuple[str, str, int]  # file, qualified name, first line
@@ -49,7 +55,7 @@ class Verdict:
         reached: Whether any row of the walk runs through it.
     """
 
-    mutant: str
+    mutant: "Mutant"
     noticed: str
     reached: bool
 
@@ -120,13 +126,13 @@ def _mutate(deployment: str, *, part: int, seed: str, only: str) -> int:
             verdicts = []
             for verdict in _verdicts(scene, planned):
                 verdicts.append(verdict)
-                _show(verdict, exempt=package.NOT_WALKED)
+                _show(verdict)
     finally:
         connection.close()
         connection.creation.destroy_test_db(
             deployments.by_name(deployment).database or "", verbosity=0
         )
-    return _sum_up(deployment, verdicts, exempt=package.NOT_WALKED, part=part, seed=seed)
+    return _sum_up(deployment, _tested(verdicts, package.TESTS), part=part, seed=seed)
 
 
 def _modules(pattern: str) -> list[Any]:
@@ -206,7 +212,7 @@ def _verdicts(scene: "Scene", planned: "Iterable[tuple[Mutant, list[Case]]]") ->
     waiting: dict[int, tuple[Mutant, int]] = {}
     for mutant, its in planned:
         if not its:
-            yield Verdict(mutant=str(mutant), noticed="", reached=False)
+            yield Verdict(mutant=mutant, noticed="", reached=False)
             continue
         waiting |= _forked(scene, mutant, its)
         if len(waiting) >= (os.cpu_count() or 1):
@@ -246,38 +252,77 @@ def _collected(waiting: "dict[int, tuple[Mutant, int]]") -> Verdict:
         noticed = f"it ended by signal {os.WTERMSIG(status)}"
     elif os.WEXITSTATUS(status):
         raise RuntimeError(f"The walk over a mutant broke down: {mutant}")
-    return Verdict(mutant=str(mutant), noticed=noticed, reached=True)
+    return Verdict(mutant=mutant, noticed=noticed, reached=True)
 
 
-def _reason(verdict: Verdict, exempt: Mapping[str, str]) -> str:
-    """Why no row has to notice this one; '' when one has."""
-    return next((why for what, why in exempt.items() if what in verdict.mutant), "")
+def _tested(verdicts: list[Verdict], tests: Mapping[str, str]) -> list[Verdict]:
+    """The verdicts after the tests have judged what the walk did not notice.
+
+    Args:
+        tests: Pattern of a module's name → folder of its tests, which may name a group of it.
+    """
+    left = [verdict for verdict in verdicts if not verdict.noticed]
+    known = {_tests_of(verdict.mutant, tests) for verdict in left}
+    for folder in sorted(known):
+        if found := _run_tests(folder, None):
+            raise RuntimeError(f"{folder} fails without any mutant, too: {found}")
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        judged = dict(zip(left, pool.map(partial(_test, tests=tests), left), strict=True))
+    return [judged.get(verdict, verdict) for verdict in verdicts]
 
 
-def _show(verdict: Verdict, *, exempt: Mapping[str, str]) -> None:
-    where = "a row runs through it" if verdict.reached else "no row runs through it"
-    outcome = verdict.noticed or _reason(verdict, exempt) or f"SURVIVES; {where}"
+def _test(verdict: Verdict, *, tests: Mapping[str, str]) -> Verdict:
+    noticed = _run_tests(_tests_of(verdict.mutant, tests), verdict.mutant)
+    verdict = replace(verdict, noticed=noticed)
+    _show(verdict)
+    return verdict
+
+
+def _tests_of(mutant: "Mutant", tests: Mapping[str, str]) -> str:
+    return next(
+        found.expand(folder)
+        for pattern, folder in tests.items()
+        if (found := re.fullmatch(pattern, mutant.module))
+    )
+
+
+def _run_tests(folder: str, mutant: "Mutant | None") -> str:
+    """The first test that fails with the mutant at work; '' when none does."""
+    which = {"MUTANT": f"{mutant.module} {mutant.number}"} if mutant else {}
+    plugin = ("-p", "tests.security.mutated") if mutant else ()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *plugin, folder],
+            env={**os.environ, **which},
+            capture_output=True,
+            text=True,
+            timeout=_TESTS_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"{folder} does not end"
+    if done.returncode not in {0, 1}:
+        raise RuntimeError(f"{folder} did not run for {mutant}: {done.stdout[-2000:]}")
+    failed = _FAILED_TEST.search(done.stdout)
+    return failed[1] if failed else ""
+
+
+def _show(verdict: Verdict) -> None:
+    where = "rows run through it" if verdict.reached else "no row runs through it"
+    outcome = verdict.noticed or f"not noticed; {where}"
     sys.stdout.write(f"{verdict.mutant}\n    {outcome}\n")
     sys.stdout.flush()
 
 
-def _sum_up(
-    deployment: str,
-    verdicts: list[Verdict],
-    *,
-    exempt: Mapping[str, str],
-    part: int,
-    seed: str,
-) -> int:
+def _sum_up(deployment: str, verdicts: list[Verdict], *, part: int, seed: str) -> int:
     """Print the survivors and the sum; return the exit status."""
-    unnoticed = [verdict for verdict in verdicts if not verdict.noticed]
-    survivors = [verdict for verdict in unnoticed if not _reason(verdict, exempt)]
+    survivors = [verdict for verdict in verdicts if not verdict.noticed]
     for verdict in survivors:
         sys.stdout.write(f"survivor: {verdict.mutant}\n")
     chosen = f", one in {part} with seed {seed}" if part > 1 else ""
     sys.stdout.write(
-        f"{deployment}: {len(verdicts)} mutants{chosen}, {len(verdicts) - len(unnoticed)} noticed, "
-        f"{len(unnoticed) - len(survivors)} exempt, {len(survivors)} survivors\n"
+        f"{deployment}: {len(verdicts)} mutants{chosen}, "
+        f"{len(verdicts) - len(survivors)} noticed, {len(survivors)} survivors\n"
     )
     sys.stdout.flush()
     return 1 if survivors or not verdicts else 0

@@ -5,6 +5,7 @@ is a finding, and so is a row without an endpoint. What a row does not grant is 
 """
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,7 @@ from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from django.core.signals import got_request_exception
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import RequestFactory
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, ClientHandler, encode_multipart
 
@@ -33,6 +34,7 @@ __all__ = [
     "Outcome",
     "Row",
     "Scene",
+    "absent",
     "cases",
     "form",
     "incomplete",
@@ -43,6 +45,14 @@ __all__ = [
 
 _LISTED: Final = 12
 _CLOSED: Final = frozenset({401, 403, 404, 405})
+_REFUSED: Final = frozenset({401, 403, 404})
+_PARAMETER: Final = re.compile(r"<(?P<type>int|str):(?P<name>\w+)>")
+# What no row has, by the type of the route's parameter.
+_ABSENT: Final[Mapping[str, Any]] = {
+    "absent int": 2_000_000_000,
+    "absent str": "00000000-0000-4000-8000-000000000000",
+}
+_WRITE: Final = re.compile(r'\s*(?:INSERT INTO|UPDATE|DELETE FROM) "(?P<table>\w+)"')
 
 
 class Outcome(NamedTuple):
@@ -86,11 +96,13 @@ class Scene:
     Attributes:
         sample: Names of actors, one of each kind, who ask where nothing hinges on who asks.
         values: By name, what the tables put into paths and bodies: ids, mostly.
+        notes: Tables that a refused call may write to, since they tell who called.
     """
 
     actors: Mapping[str, Actor]
     sample: frozenset[str]
     values: Mapping[str, Any]
+    notes: frozenset[str] = frozenset()
 
 
 class Body(NamedTuple):
@@ -135,6 +147,7 @@ class Row:
         path: Of a route that is a regular expression.
         query: Behind the path, with its question mark.
         asked_by: Names of the actors who suffice for this row; `None` for all.
+        writes: Tables that this row may write to also when it refuses.
         title: What is special about this row, when an endpoint has several.
     """
 
@@ -148,6 +161,7 @@ class Row:
     query: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     asked_by: frozenset[str] | None = None
+    writes: frozenset[str] = frozenset()
     title: str = ""
 
     def __str__(self) -> str:
@@ -211,6 +225,43 @@ def incomplete(known: Iterable[Endpoint], rows: Iterable[Row]) -> list[str]:
     return sorted(problems)
 
 
+def absent(
+    rows: Iterable[Row], *, sample: frozenset[str], ignored: frozenset[str] = frozenset()
+) -> Iterator[Row]:
+    """For every row with ids in its path and each of them: without such a row it is a 404.
+
+    Asked by those of the sample whom the row lets in; who is refused anyway learns nothing more.
+
+    Args:
+        ignored: Parameters that the views do not look at.
+    """
+    for row in rows:
+        let_in = frozenset(
+            name
+            for name in sample
+            for names, outcome in [next((g for g in row.grants.items() if name in g[0]), (None, 0))]
+            if names and _status(outcome) not in _CLOSED
+        )
+        if row.at or row.title or row.path or not let_in:
+            continue
+        for parameter in _PARAMETER.finditer(row.route):
+            name = parameter["name"]
+            if name in ignored:
+                continue
+            yield replace(
+                row,
+                grants={let_in: 404},
+                marker="",
+                at={name: f"absent {parameter['type']}"},
+                asked_by=let_in,
+                title=f"no such {name}",
+            )
+
+
+def _status(outcome: Outcome | int) -> int:
+    return outcome if isinstance(outcome, int) else outcome.status
+
+
 def cases(scene: Scene, known: Iterable[Endpoint], rows: Iterable[Row]) -> Iterator[Case]:
     """All calls: each row as each actor.
 
@@ -256,12 +307,14 @@ class Answer(NamedTuple):
     Attributes:
         location: Where a redirect leads, else ''.
         error: The exception behind a 500, else ''.
+        written: The tables that it wrote to.
     """
 
     status: int
     body: bytes
     location: str
     error: str
+    written: frozenset[str]
 
 
 class Calls:
@@ -279,7 +332,7 @@ class Calls:
 
     def make(self, case: Case) -> Answer:
         """Send the request of one case."""
-        row, values = case.row, self._scene.values
+        row, values = case.row, {**_ABSENT, **self._scene.values}
         own = {parameter: values[name] for parameter, name in row.at.items()}
         path = row.path or case.endpoint.path({**values, **own})
         sent = row.body(self._scene) if row.body else Body("application/json", b"")
@@ -293,12 +346,22 @@ class Calls:
             headers={**case.actor.headers, **row.headers},
         )
         self._error = ""
-        with transaction.atomic():
+        written: set[str] = set()
+
+        def note_write(
+            execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any
+        ) -> Any:
+            result = execute(sql, params, many, context)
+            if (write := _WRITE.match(sql)) and context["cursor"].rowcount:
+                written.add(write["table"])
+            return result
+
+        with transaction.atomic(), connection.execute_wrapper(note_write):
             response = self._handler(request.environ)
             body = b"" if response.streaming else cast("HttpResponse", response).content
             transaction.set_rollback(True)
         location = response.headers.get("Location", "")
-        return Answer(response.status_code, body, location, self._error)
+        return Answer(response.status_code, body, location, self._error, frozenset(written))
 
     def _note_error(self, **signal: Any) -> None:
         self._error = repr(sys.exc_info()[1])
@@ -328,7 +391,11 @@ def _judged(scene: Scene, case: Case, answer: Answer) -> Finding | None:
     else:
         wanted = row.expected(actor)
         if status == wanted.status and (not row.marker or wanted.shown in {None, shown}):
-            return None
+            written = answer.written - scene.notes - row.writes
+            if status not in _REFUSED or not written:
+                return None
+            found = f"{status} after writing to {', '.join(sorted(written))}"
+            return Finding(what=str(row), who=actor.name, expected=str(wanted), found=found)
         expected = str(wanted)
     found = str(Outcome(status, shown if row.marker else None))
     if answer.error:

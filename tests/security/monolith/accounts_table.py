@@ -45,6 +45,13 @@ _SESSIONS: Final = [
         body=form(username="owner", password=PASSWORD),
         title="right password",
     ),
+    *endpoint(
+        "api/auth/login/",
+        POST={EVERYBODY: 403},
+        body=form(username="owner", password=PASSWORD),
+        headers={"Origin": "https://evil.example"},
+        title="from another site's page",
+    ),
     *endpoint("api/auth/logout/", POST={PEOPLE: 200}),
     *endpoint("api/auth/user/", marker="email", GET={_ACCOUNT_READERS: SHOWN, _STRANGERS: HIDDEN}),
     *endpoint("api/auth/check/", marker="email", GET={_ACCOUNT_READERS: SHOWN, _STRANGERS: HIDDEN}),
@@ -58,6 +65,24 @@ _TOKENS: Final = [
         POST={EVERYBODY: 401},
         body=json_body(refresh_token=lambda scene: scene.values["access token"]),
         title="an access token",
+    ),
+    *(
+        row
+        for token, ended in (
+            ("refresh token of deactivated", frozenset()),
+            ("refresh token of a login that ended", frozenset()),
+            ("refresh token of a login that expired", frozenset()),
+            ("refresh token of an earlier password", frozenset()),
+            # Whoever used it first may have stolen it: that login ends.
+            ("refresh token that was used", frozenset({"imputation_tokenfamily"})),
+        )
+        for row in endpoint(
+            "api/auth/token/refresh/",
+            POST={EVERYBODY: 401},
+            body=json_body(refresh_token=lambda scene, token=token: scene.values[token]),
+            writes=ended,
+            title=f"a {token}",
+        )
     ),
     *endpoint(
         "api/auth/token/refresh/",

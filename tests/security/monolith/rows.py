@@ -18,6 +18,8 @@ def endpoint(
     at: Mapping[str, str] | None = None,
     body: type_of_body | None = None,
     query: str = "",
+    headers: Mapping[str, str] | None = None,
+    writes: frozenset[str] = frozenset(),
     title: str = "",
     **methods: Grants,
 ) -> list[Row]:
@@ -39,6 +41,8 @@ def endpoint(
             at=at or {},
             body=body if method not in {"GET", "DELETE"} else None,
             query=query,
+            headers=headers or {},
+            writes=writes,
             title=title,
         )
         for method, grants in methods.items()

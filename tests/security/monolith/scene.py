@@ -10,6 +10,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.utils import timezone
 
+from apps.contracts.tokens import TokenType
 from apps.genotypes.check.report import Facts, FileFormat, Report
 from apps.shared.identity.permissions import SCOPES
 from federated_imputation.monolith.accounts.models import (
@@ -18,6 +19,7 @@ from federated_imputation.monolith.accounts.models import (
     ServicePermission,
     ServiceUserGroup,
     ServiceUserGroupMembership,
+    TokenFamily,
     UserProfile,
     UserRole,
     UserServiceAccess,
@@ -30,8 +32,10 @@ from federated_imputation.monolith.accounts.operations.api_tokens import (
 from federated_imputation.monolith.accounts.operations.tokens import (
     IssuedTokens,
     open_family,
+    refresh_tokens,
     revoke_token,
 )
+from federated_imputation.monolith.accounts.queries.tokens import read_token
 from federated_imputation.monolith.files.models import FileRun, GenotypeFile, ResultFile
 from federated_imputation.monolith.jobs.models import JobStatusUpdate, JobWork
 from federated_imputation.monolith.registry.models import ImputationService, ServiceConfiguration
@@ -49,6 +53,17 @@ from tests.security.monolith.actors import (
 from tests.security.walk import Actor, Scene
 
 __all__ = ["build_scene"]
+
+# Who called, when, and that they were refused.
+_NOTES = frozenset(
+    {
+        "axes_accessattempt",
+        "axes_accessfailurelog",
+        "django_session",
+        "imputation_apitoken",
+        "imputation_auditlog",
+    }
+)
 
 
 def build_scene() -> Scene:
@@ -75,13 +90,14 @@ def build_scene() -> Scene:
         "refresh token": _login(users["researcher"]).refresh_token,
         "access token": _login(users["researcher"]).access_token,
     }
+    values |= _spent_refresh_tokens(users)
     script = ApiToken.objects.filter(user=users["owner"]).order_by("id")[0]
     ApiToken.objects.filter(pk=script.pk).update(name="owners-script")
     values |= {"token_id": script.pk, "script name": "owners-script"}
     User.objects.filter(pk=users["deactivated"].pk).update(is_active=False)
     by_name = {actor.name: actor for actor in actors}
     assert by_name.keys() == EVERYBODY, by_name.keys() ^ EVERYBODY
-    return Scene(actors=by_name, sample=SAMPLE, values=values)
+    return Scene(actors=by_name, sample=SAMPLE, values=values, notes=_NOTES)
 
 
 def _users(here: ImputationService, elsewhere: ImputationService) -> dict[str, User]:
@@ -136,6 +152,28 @@ def _by_token(users: dict[str, User]) -> Iterator[Actor]:
     revoke_token(token=revoked.access_token, origin=ORIGIN, now=now)
     yield _bearer("token of a login that ended", ended.access_token, refusal=401)
     yield _bearer("token that was revoked", revoked.access_token, refusal=401)
+
+
+def _spent_refresh_tokens(users: dict[str, User]) -> dict[str, str]:
+    """Refresh tokens that bring nothing any more, each for a reason of its own."""
+    now = timezone.now()
+    researcher, changed = users["researcher"], make_user("changed", role="researcher")
+    ended, expired, used = _login(researcher), _login(researcher), _login(researcher)
+    earlier, deactivated = _login(changed), _login(users["deactivated"])
+    revoke_token(token=ended.refresh_token, origin=ORIGIN, now=now)
+    refresh_tokens(token=used.refresh_token, origin=ORIGIN, now=now)
+    TokenFamily.objects.filter(
+        pk=read_token(expired.refresh_token, token_type=TokenType.REFRESH).family
+    ).update(expires_at=now)
+    changed.set_password("another walrus counts 12 kettles")
+    changed.save()
+    return {
+        "refresh token of deactivated": deactivated.refresh_token,
+        "refresh token of a login that ended": ended.refresh_token,
+        "refresh token of a login that expired": expired.refresh_token,
+        "refresh token of an earlier password": earlier.refresh_token,
+        "refresh token that was used": used.refresh_token,
+    }
 
 
 def _scripts(users: dict[str, User]) -> Iterator[Actor]:

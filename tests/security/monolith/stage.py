@@ -6,15 +6,18 @@ from typing import Any, Final
 from tests.security.monolith.scene import build_scene
 from tests.security.monolith.table import ROWS
 
-__all__ = ["MUTATED", "NOT_WALKED", "ROWS", "build_scene", "settings"]
+__all__ = ["MUTATED", "ROWS", "TESTS", "build_scene", "settings"]
 
 MUTATED: Final = (
     r"federated_imputation\.monolith\.\w+\.(api|queries|operations|permissions|access"
     r"|authentication|backend|rights|admin|pages)(\.\w+)*"
     r"|apps\.shared\.identity\.permissions"
 )
-# Part of a mutant's line → why no row of the walk can notice it.
-NOT_WALKED: Final[dict[str, str]] = {}
+# Of what the walk does not notice: pattern of a module's name → the tests that have to.
+TESTS: Final = {
+    r"apps\.shared\.identity\..*": "tests/unit/monolith/accounts",
+    r"federated_imputation\.monolith\.(\w+)\..*": r"tests/unit/monolith/\1",
+}
 
 
 def settings(folder: Path) -> dict[str, Any]:

@@ -3,9 +3,11 @@
 from typing import Final
 
 from tests.security.monolith.accounts_table import ACCOUNT_ROWS
+from tests.security.monolith.actors import SAMPLE
 from tests.security.monolith.admin_table import ADMIN_ROWS
 from tests.security.monolith.jobs_table import JOB_ROWS
 from tests.security.monolith.rows import open_to_all
+from tests.security.walk import absent
 
 __all__ = ["ROWS"]
 
@@ -19,4 +21,5 @@ _ABOUT: Final = [
     *open_to_all("metrics"),
 ]
 
-ROWS: Final = (*ACCOUNT_ROWS, *JOB_ROWS, *ADMIN_ROWS, *_ABOUT)
+_API: Final = (*ACCOUNT_ROWS, *JOB_ROWS)
+ROWS: Final = (*absent(_API, sample=SAMPLE), *_API, *ADMIN_ROWS, *_ABOUT)

@@ -6,11 +6,11 @@ from typing import Any, Final
 from tests.security.node.scene import build_scene
 from tests.security.node.table import ROWS
 
-__all__ = ["MUTATED", "NOT_WALKED", "ROWS", "build_scene", "settings"]
+__all__ = ["MUTATED", "ROWS", "TESTS", "build_scene", "settings"]
 
 MUTATED: Final = r"apps\.node\.(michigan\.(access|views|job_views|download_views)|queries)"
-# Part of a mutant's line → why no row of the walk can notice it.
-NOT_WALKED: Final[dict[str, str]] = {}
+# Of what the walk does not notice: pattern of a module's name → the tests that have to.
+TESTS: Final = {r"apps\.node\..*": "tests/unit/apps/node"}
 
 
 def settings(folder: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from tests.security.node.scene import ADMIN, ADMIN_SESSION, EVERYBODY, IN_FORCE, OWNER, SESSIONS
 from tests.security.node.scene import OWNER_SESSION as THEIR_LOGIN
-from tests.security.walk import Outcome, Row, form, json_body
+from tests.security.walk import Outcome, Row, absent, form, json_body
 
 __all__ = ["ROWS"]
 
@@ -19,7 +19,7 @@ def _open(route: str) -> Row:
     return Row(route=route, method="GET", grants={EVERYBODY: 200})
 
 
-ROWS: Final = (
+_PRESENT: Final = (
     _open(""),
     _open("healthz"),
     _open("readyz"),
@@ -29,6 +29,7 @@ ROWS: Final = (
         method="POST",
         grants={EVERYBODY: 401},
         body=form(username="owner", password="wrong"),
+        writes=frozenset({"node_user"}),  # the failed attempts
     ),
     Row(
         route="api/v2/tokens/verify",
@@ -119,4 +120,14 @@ ROWS: Final = (
         grants={EVERYBODY: 403},
         title="a link that we did not sign",
     ),
+)
+
+# Whatever stands for the user's name, the token tells who it is.
+ROWS: Final = (
+    *absent(
+        _PRESENT,
+        sample=frozenset({"nobody", "owner, session", "owner, API token", "admin, session"}),
+        ignored=frozenset({"username"}),
+    ),
+    *_PRESENT,
 )
