@@ -30,6 +30,7 @@ _GROUP: Final = (
     r"The service has a group of this name already\.",
     r"All must be permissions of this service\.",
 )
+_PANEL: Final = (r"Invalid pk ", r"Panel \d+ is not active\.")
 _ROLE: Final = (
     r"There are no permissions named",
     r"A role with this name exists already\.",
@@ -38,7 +39,19 @@ _ROLE: Final = (
 # By operation, beginnings of the sentences that it may answer to a well-formed request.
 REFUSALS: Final[Mapping[str, tuple[str, ...]]] = {
     "POST /api/auth/change-password/": (r"This is not your current password\.", *_PASSWORD),
+    "POST /api/files/": (
+        r".*: .*\.",  # the file's name, and what is wrong with its content
+        r"Several parts must be one PLINK set",
+        r"The name is longer than 255 characters",
+    ),
+    "POST /api/files/{genotype_id}/check/": _PANEL,
+    "POST /api/files/{genotype_id}/repairs/": (
+        r"The sites of this panel are not known here\.",
+        *_PANEL,
+    ),
     "POST /api/jobs/": (
+        r"This field is required\.",  # one of two must be there
+        r"Send either an upload or the id of a stored file, not both\.",
         r"Unsupported file format; use one of: ",
         r"This service reads \.vcf\.gz files only",
         r"The submitted file is empty\.",

@@ -23,11 +23,14 @@ from federated_imputation.monolith.accounts.models import (
 )
 from federated_imputation.monolith.accounts.operations import store_credential
 from federated_imputation.monolith.accounts.operations.tokens import open_family
-from federated_imputation.monolith.files.models import ResultFile
+from federated_imputation.monolith.files.models import FileRun, GenotypeFile, ResultFile
+from federated_imputation.monolith.files.operations.genotypes import keep_genotypes
 from federated_imputation.monolith.jobs.models import ImputationJob
 from federated_imputation.monolith.registry.models import ReferencePanel
 from federated_imputation.monolith.seeds.legacy import seed_legacy
 from tests.factories import NOW, PASSWORD
+from tests.genotype_files import study
+from tests.job_world import ORIGIN
 
 __all__ = ["build", "fresh_token", "person_without_profile"]
 
@@ -38,6 +41,8 @@ _NAMES: Final = {"researcher": "ada", "admin": "grace", "another": "mary"}
 _ROLES: Final = {"researcher": "researcher", "admin": "admin", "another": "researcher"}
 _JOB: Final = UUID("5f0e8a52-6c0b-4a6e-9d55-0f6f1d1f7a10")
 _FILE: Final = 1
+_GENOTYPES: Final = UUID("5f0e8a52-6c0b-4a6e-9d55-0f6f1d1f7a11")
+_RUN: Final = UUID("5f0e8a52-6c0b-4a6e-9d55-0f6f1d1f7a13")
 _RESULT: Final = bytes(range(256)) * 16
 _HASH: Final = make_password(PASSWORD)
 
@@ -50,6 +55,7 @@ def build() -> None:
         _restored(name)
     assert User.objects.create(username="efua").pk == _WITHOUT_PROFILE
     _restore_example(_IDS["researcher"])
+    _restore_genotypes(_IDS["researcher"])
     panel = _panel()
     for name, number in _IDS.items():
         for status in ImputationJob.Status:
@@ -78,6 +84,7 @@ def fresh_token(actor: str) -> str:
     with transaction.atomic():
         user = _restored(actor)
         _restore_example(user.pk)
+        _restore_genotypes(user.pk)
         pair = open_family(user=user, session_key="", replaces=None, now=timezone.now())
     return pair.access_token
 
@@ -150,3 +157,18 @@ def _restore_example(user_id: int) -> None:
         job_id=_JOB,
         now=timezone.now(),
     )
+
+
+def _restore_genotypes(user_id: int) -> None:
+    """The genotype file of the examples, the user's own, with a check that waits."""
+    if not GenotypeFile.objects.filter(pk=_GENOTYPES, user_id=user_id).exists():
+        GenotypeFile.objects.filter(pk=_GENOTYPES).delete()
+        kept = keep_genotypes(
+            [study("example.vcf.gz")], user_id=user_id, origin=ORIGIN, now=timezone.now()
+        ).file
+        GenotypeFile.objects.filter(pk=kept.pk).update(id=_GENOTYPES)
+    if not FileRun.objects.filter(pk=_RUN, state=FileRun.State.WAITING).exists():
+        FileRun.objects.filter(file_id=_GENOTYPES).delete()
+        FileRun.objects.create(
+            id=_RUN, file_id=_GENOTYPES, kind=FileRun.Kind.CHECK, parameters={"panels": []}
+        )

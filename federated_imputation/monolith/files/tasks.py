@@ -1,8 +1,11 @@
 """Celery in: the tick of checks and repairs, one of them, the sites of panels, the sweep."""
 
+import threading
+from typing import Final
 from uuid import UUID
 
 from celery import shared_task
+from celery.signals import worker_shutting_down
 from django.conf import settings
 from django.utils import timezone
 
@@ -10,6 +13,15 @@ from federated_imputation.monolith.files import worker
 from federated_imputation.monolith.files.operations import genotypes, panel_sites, runs
 
 __all__ = ["fetch_sites", "refresh_sites", "run", "sweep", "tick"]
+
+
+_ending: Final = threading.Event()
+
+
+@worker_shutting_down.connect
+def _end(**_: object) -> None:
+    """A worker waits for its tasks before it ends, and a run may take hours."""
+    _ending.set()
 
 
 @shared_task(name="files.tick", ignore_result=True)
@@ -22,7 +34,7 @@ def tick() -> None:
 @shared_task(name="files.run", ignore_result=True)
 def run(run_id: str) -> None:
     """Do a check or a repair; it holds a thread of the worker, and a child does the work."""
-    worker.work(UUID(run_id))
+    worker.work(UUID(run_id), is_ending=_ending.is_set)
 
 
 @shared_task(name="files.refresh_sites", ignore_result=True)

@@ -54,18 +54,29 @@ def work(
     clock: Clock = timezone.now,
     choose: Choose = lambda command: command,
     connect: panel_sites.Connect = clients.connect,
+    is_ending: Callable[[], bool] = lambda: False,
 ) -> None:
     """Do a run, if it is at work and nobody else does it.
 
     May be called twice, late or for a run that is gone: the row decides. An unexpected exception
     rises; the lease then runs out and the run is done again.
+
+    Args:
+        is_ending: Whether this worker is told to end: the run is then given back for another one.
     """
     claimed = runs.RUNS.claim(run_id, now=clock())
     if claimed is None:
         return
     with held(claimed, clock=clock) as hold:
         try:
-            _Work(claimed, hold=hold, clock=clock, choose=choose, connect=connect).do()
+            _Work(
+                claimed,
+                hold=hold,
+                clock=clock,
+                choose=choose,
+                connect=connect,
+                is_ending=is_ending,
+            ).do()
         except LeaseLost:
             logger.info("The run %s is cancelled or another worker's; it is dropped.", run_id)
 
@@ -79,12 +90,14 @@ class _Work:
         clock: Clock,
         choose: Choose,
         connect: panel_sites.Connect,
+        is_ending: Callable[[], bool],
     ) -> None:
         self._claim = claimed
         self._hold = hold
         self._clock = clock
         self._choose = choose
         self._connect = connect
+        self._is_ending = is_ending
         self._run = runs.begin_run(claimed, now=clock())
         self._place = storage.absolute(str(storage.MAKING / str(claimed.pk)))
         self._stage = ""
@@ -231,6 +244,9 @@ class _Work:
             LeaseLost: The claim does not hold any more.
         """
         self._hold.check()
+        if self._is_ending():
+            runs.give_back(self._claim)
+            raise LeaseLost
         try:
             runs.note_progress(self._claim, stage=self._stage, progress=self._progress)
         except (OperationalError, InterfaceError):

@@ -36,6 +36,7 @@ __all__ = [
     "fail_run",
     "finish_check",
     "finish_repair",
+    "give_back",
     "note_progress",
     "start_run",
 ]
@@ -176,6 +177,13 @@ def note_progress(claim: Claim, *, stage: str, progress: int) -> None:
     progress = min(max(progress, 0), 100)
     if not claim.rows().update(stage=stage[:_LONGEST_STAGE], progress=progress):
         raise LeaseLost
+
+
+def give_back(claim: Claim) -> None:
+    """Let another worker do the run from its beginning, at once."""
+    claim.rows().update(
+        state=FileRun.State.WAITING, stage="", progress=0, lease_until=None, dispatched_until=None
+    )
 
 
 @transaction.atomic

@@ -286,6 +286,22 @@ def test_two_workers_share_a_run_as_one(client):
     assert len(began) == 1
 
 
+def test_worker_that_is_told_to_end_gives_its_run_back(client, root):
+    file_id = store(client)
+    run = ask(client, file_id).json()
+    ending = threading.Event()
+    working = in_thread(run["id"], root, is_ending=ending.is_set)
+    child = wait_for_child(root)
+
+    ending.set()
+
+    working.join(PATIENCE)
+    assert not is_alive(child)
+    assert shown(client, run)["state"] == "waiting"
+    assert tick() == 1
+    assert shown(client, run)["state"] == "done"
+
+
 def test_run_of_a_killed_worker_is_done_by_another(client, root):
     file_id = store(client)
     run = ask(client, file_id).json()
@@ -365,12 +381,12 @@ def test_deleted_account_takes_its_rows_along_without_our_code(client):
     assert GenotypeFile.objects.count() == FileRun.objects.count() == 0
 
 
-def in_thread(run_id: str, root: Path) -> threading.Thread:
+def in_thread(run_id: str, root: Path, **options: Any) -> threading.Thread:
     """A worker with a child that waits."""
 
     def work() -> None:
         try:
-            worker.work(UUID(run_id), choose=run_module("announce", str(root / "child")))
+            worker.work(UUID(run_id), choose=run_module("announce", str(root / "child")), **options)
         finally:
             connection.close()
 
