@@ -6,6 +6,7 @@ announcing what is due; workers share the due rows.
 
 import logging
 import threading
+from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from django.utils import timezone
 from federated_imputation.monolith.files import operations as files
 from federated_imputation.monolith.jobs import dispatch, lease, looks, queries, worker
 
-__all__ = ["advance", "look", "sweep", "tick", "tick_until"]
+__all__ = ["advance", "announce", "look", "sweep", "tick", "tick_until"]
 
 
 logger = logging.getLogger(__name__)
@@ -36,11 +37,25 @@ def _end_to_tick(**_: object) -> None:
     _ending.set()
 
 
-def tick_until(ending: threading.Event, *, every: float = TICK_SECONDS) -> None:
+def announce() -> None:
+    """Announce every job whose time has come."""
+    now = timezone.now()
+    for job_id in lease.claim_due(now=now):
+        dispatch.send(job_id)
+    for batch in lease.claim_due_looks(now=now):
+        dispatch.send_looks(batch)
+
+
+def tick_until(
+    ending: threading.Event,
+    *,
+    every: float = TICK_SECONDS,
+    announce: Callable[[], None] = announce,
+) -> None:
     """Tick every `every` seconds until `ending` is set, whatever the database does meanwhile."""
     while not ending.wait(every):
         try:
-            tick()
+            announce()
         except Error as error:
             logger.warning("The tick found no database: %s", type(error).__name__)
             connection.close()
@@ -49,12 +64,8 @@ def tick_until(ending: threading.Event, *, every: float = TICK_SECONDS) -> None:
 
 @shared_task(name="jobs.tick", ignore_result=True)
 def tick() -> None:
-    """Announce every job whose time has come."""
-    now = timezone.now()
-    for job_id in lease.claim_due(now=now):
-        dispatch.send(job_id)
-    for batch in lease.claim_due_looks(now=now):
-        dispatch.send_looks(batch)
+    """One tick, for who wants one from outside of a worker."""
+    announce()
 
 
 @shared_task(name="jobs.advance", ignore_result=True)
