@@ -7,8 +7,8 @@ sentence. Its owner may make it **cancelled** until then; that raises the fence,
 that has it finds itself without a lease, writes nothing more and kills the child. A worker that
 dies leaves a running row whose lease ends: the row is due again, and another worker starts from the
 beginning, since a child keeps nothing. A worker that is told to end gives its run back, which then
-waits again. After `MOST_STARTS` the run is failed: whatever kills the workers may be the file. Done,
-failed and cancelled are final; who wants more asks for a new run.
+waits again. After `MOST_STARTS` the run is failed: whatever kills the workers may be the file.
+Done, failed and cancelled are final; who wants more asks for a new run.
 
 Rows that belong to an account or a panel go with it by the database's own hand (migration 0014
 makes the foreign keys, hence `db_constraint=False`), so that a process that knows none of these
