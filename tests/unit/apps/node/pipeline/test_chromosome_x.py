@@ -9,6 +9,7 @@ from cyvcf2 import VCF
 
 from apps.genotypes.chromosome_x import XRegion
 from apps.genotypes.rules import PanelRules
+from apps.node.pipeline.phasing_programs import find_program
 from tests.unit.apps.node.pipeline.conftest import PASSWORD, names, write_vcf
 
 needs_minimac4 = pytest.mark.skipif(not shutil.which("minimac4"), reason="it is not installed")
@@ -41,6 +42,8 @@ def panel_rows(seed=3):
 
 
 ROWS = panel_rows()
+TRUTH = {row[1]: row[5] for row in ROWS if "1" in "".join(row[5])}
+DOSE = "chrX.dose.vcf.gz"
 
 
 def study_rows(rows=ROWS):
@@ -90,8 +93,7 @@ def test_regions_are_imputed_and_joined_and_men_keep_one_allele(run, panel, uplo
         "chrX.empiricalDose.vcf.gz",
         "chrX.empiricalDose.vcf.gz.tbi",
     }
-    truth = {row[1]: row[5] for row in ROWS if "1" in "".join(row[5])}
-    dose = VCF(str(folder / "chrX.dose.vcf.gz"))
+    dose = VCF(str(folder / DOSE))
     found = {}
     right = total = 0
     for variant in dose:
@@ -105,11 +107,11 @@ def test_regions_are_imputed_and_joined_and_men_keep_one_allele(run, panel, uplo
             one = sample in MEN and haploid(variant.POS)
             assert len(call.split("|")) == len(haps.split(",")) == (1 if one else 2)
             assert len(probabilities.split(",")) == (2 if one else 3)
-            right += call == truth[variant.POS][sample]
+            right += call == TRUTH[variant.POS][sample]
             total += 1
-    assert list(found) == list(truth)
+    assert list(found) == list(TRUTH)
     assert right / total > 0.9
-    assert [v.POS for v in VCF(str(folder / "chrX.info.gz"))] == list(truth)
+    assert [v.POS for v in VCF(str(folder / "chrX.info.gz"))] == list(TRUTH)
     empirical = VCF(str(folder / "chrX.empiricalDose.vcf.gz"))
     assert [v.POS for v in empirical("chrX:25000000-155700000")] == [
         row[1] for row in rows if haploid(row[1])
@@ -200,5 +202,20 @@ def test_panel_of_one_region_leaves_the_others_out(run, make_panel, upload):
         "chunk_X.PAR1_0000000001_0020000000",
         "chunk_X.PAR2_0140000001_0160000000",
     ]
-    places = [v.POS for v in VCF(str(result(outcome) / "chrX.dose.vcf.gz"))]
+    places = [v.POS for v in VCF(str(result(outcome) / DOSE))]
     assert all(haploid(place) for place in places)
+
+
+@pytest.mark.skipif(find_program("eagle") is None, reason="it is not installed")
+def test_unphased_study_is_phased_region_by_region(run, panel, upload):
+    upload([(*row[:5], [call.replace("|", "/") for call in row[5]]) for row in study_rows()])
+    outcome = run(panel, phasing="eagle")
+    assert outcome.success, outcome.messages(1)
+    assert any("Phasing with Eagle (3/3)" in message for message in outcome.messages(0))
+    variants = {v.POS: str(v).strip().split("\t")[9:] for v in VCF(str(result(outcome) / DOSE))}
+    assert len(variants) == len(TRUTH)
+    for position, cells in variants.items():
+        calls = [cell.split(":")[0] for cell in cells]
+        assert [len(call.split("|")) for call in calls] == [
+            1 if sample in MEN and haploid(position) else 2 for sample in range(SAMPLES)
+        ]
