@@ -204,14 +204,16 @@ def _cut_fixed(lines: TextLines, array: Bytes, samples: int) -> tuple[Numbers, W
         The first nine tabs of each line, and the genotypes; None when a line is otherwise.
     """
     cells = lines.ends - (4 * samples - 1)
-    if not len(lines) or (cells - lines.starts < _SHORTEST).any():
+    heads_length = cells - lines.starts
+    # Megabytes before the genotypes would be tabs alone: they are counted first.
+    if not len(lines) or heads_length.min() < _SHORTEST or heads_length.sum() > 2 * PIECE:
         return None
     spans = list(zip(lines.starts.tolist(), cells.tolist(), lines.ends.tolist(), strict=True))
     heads = b"".join([lines.text[start:cell] for start, cell, _ in spans])
     tabs = np.flatnonzero(np.frombuffer(heads, np.uint8) == ord("\t"))
     if len(tabs) != 9 * len(lines):
         return None
-    stops = np.cumsum(cells - lines.starts)
+    stops = np.cumsum(heads_length)
     table = tabs.reshape(len(lines), 9) + (cells - stops)[:, None]
     format_gt = (array[cells - 3] == ord("G")) & (array[cells - 2] == ord("T"))
     in_place = (table[:, 8] == cells - 1) & (table[:, 7] == cells - 4) & format_gt

@@ -111,7 +111,8 @@ class RecordScan:
     def close(self) -> None:
         """Note what only the whole file tells."""
         seen = [chromosome for chromosome in self.chromosomes.all if chromosome.records]
-        if not self.records and "truncated" not in self.findings:
+        cut = "truncated" in self.findings or "damaged" in self.findings
+        if not self.records and not cut:
             self.findings.add("records-none", "The file has no variants.")
         names = {chromosome.name for chromosome in seen if chromosome.name is not None}
         if len({chromosome.spelled for chromosome in seen}) > 1:
