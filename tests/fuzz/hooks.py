@@ -8,9 +8,9 @@ from schemathesis.openapi.checks import RejectedPositiveData
 
 django.setup()
 
+from tests.bgzf import bgzf  # noqa: E402
 from tests.fuzz.expectations import is_text_of_a_form, known_refusal  # noqa: E402
 from tests.fuzz.world import fresh_token, person_without_profile  # noqa: E402 - Django must be ready
-from tests.job_world import bgzf  # noqa: E402
 
 STUDY = bgzf(b"##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n")
 NEW_PASSWORD = "tranquil otter paints 7 maps"

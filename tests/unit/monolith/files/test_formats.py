@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from federated_imputation.monolith.files.formats import EXTENSIONS, extension_of, problem_with
-from tests.job_world import VCF, bgzf
+from tests.bgzf import VCF, bgzf
 
 
 @pytest.mark.parametrize(
