@@ -47,7 +47,7 @@ def test_an_upload_that_no_file_can_hold_is_refused_at_every_limit(
         assert answer.json()["detail"] == SENTENCE
         assert answer.json()["code"] == "storage_full"
         assert site.files() == before, limit
-        assert site.nameless_bytes("monolith") == 0
+        eventually(lambda: site.nameless_bytes("monolith") == 0)
 
     assert site.job_count() == jobs
     assert site.send(form, chunked=True).status_code == 201
@@ -59,21 +59,23 @@ def test_an_upload_to_a_full_disk_is_refused_at_every_step(
     form = site.form(site.register(service.url, token=service.token), content=study_of(LARGE))
     jobs = site.job_count()
     with small_disks.at("monolith", 5 * LARGE) as disk:
-        before, statuses = site.files(), []
+        before = site.files()
         for tenths in (1, 5, 9, 11, 15, 19, 21, 25, 29, 31, 45):
             with disk.filled(leave=tenths * LARGE // 10):
                 answer = site.send(form, chunked=True)
-            statuses.append(answer.status_code)
             if answer.status_code == 201:
                 break
+            assert answer.status_code == 507, (tenths, answer.text)
             assert answer.json()["detail"] == SENTENCE, tenths
             assert site.files() == before, tenths
-            assert site.nameless_bytes("monolith") == 0
+            eventually(lambda: site.nameless_bytes("monolith") == 0)
             assert site.job_count() == jobs
-        assert set(statuses[:-1]) == {507}
-        assert statuses[-1] == 201
-        with disk.filled(leave=LARGE):  # less than both copies: not one byte of it is wanted
-            assert site.send(form).json()["detail"] == SENTENCE
+        assert tenths > 9
+        assert answer.status_code == 201
+        with disk.filled(leave=LARGE // 2):
+            announced = site.send(form)
+        assert announced.status_code == 507, announced.text
+        assert announced.json()["detail"] == SENTENCE
         site.session.post(f"{site.url}/api/jobs/{answer.json()['id']}/cancel/", timeout=30)
         site.wait(answer.json()["id"])
 
@@ -83,7 +85,7 @@ def test_a_result_without_room_waits_for_it(site: Site, service: MichiganServer,
     content = bytes(range(256)) * (2**20 // 256)
     service.states, service.files = (2,), {"qc_report.txt": content}
     panel = site.register(service.url, token=service.token)
-    with small_disks.at("monolith", 4 * 2**20) as disk:
+    with small_disks.at("monolith", 128 * 2**20) as disk:
         job_id = site.send(site.form(panel, content=study_of(SMALL))).json()["id"]
         eventually(lambda: service.submissions[f"fip-{job_id}"] == 1)
         with disk.filled(leave=2**19):
@@ -98,7 +100,7 @@ def test_a_result_without_room_waits_for_it(site: Site, service: MichiganServer,
         assert job.status == "completed", job.reason
         (file,) = site.api.files(job_id)
         assert file.size == len(content)
-        assert sum(next(iter(service.jobs.values())).downloaded.values()) < service.downloads
+        assert sum(next(iter(service.jobs.values())).downloaded.values()) <= 2
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE], ids=["small", "large"])
@@ -109,7 +111,7 @@ def test_a_submission_that_the_node_cannot_hold_is_refused(site: Site, size: int
             status, message = submit_to_node(site, name, study_of(size))
         assert (status, message) == (503, SENTENCE), limit
         eventually(lambda: site.files("node-afr"), lambda files: files == before, seconds=10)
-        assert site.nameless_bytes("node-afr") == 0
+        eventually(lambda: site.nameless_bytes("node-afr") == 0)
     assert site.node_jobs(name) == []
 
 

@@ -50,7 +50,7 @@ def test_a_line_that_stands_still_in_the_middle_goes_on_where_it_was(site: Site)
         job_id = site.send(site.form(panel, content=study_of(SIZE))).json()["id"]
         assert line.held.wait(60)
         held = site.api.job(job_id)
-        other = site.send(site.form(site.panel(), content=study_of(100))).json()["id"]
+        other = site.send(site.form(site.panel(), content=study_of(2_000))).json()["id"]
         # Straight to the node, past the one that stands still; its file is none, and it is told.
         refused = site.wait(other)
         line.release()
