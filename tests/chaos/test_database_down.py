@@ -10,7 +10,7 @@ from tests.chaos.site import Site, eventually, study_of
 from tests.michigan_server import MichiganServer
 
 SENTENCE = "Not possible now: the database does not answer. Try again later."
-SIZE = 3 * 2**20
+SIZE = 8 * 2**20  # half of it is more than Django keeps in memory
 
 
 @pytest.mark.parametrize("path", ["/admin/", "/admin/login/", "/api/jobs/", "/api/services/"])
