@@ -6,8 +6,11 @@ import queue
 import random
 import threading
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import pytest
 from django.conf import settings
@@ -23,6 +26,7 @@ from federated_imputation.monolith.jobs import lease, looks
 from federated_imputation.monolith.jobs.decisions import Work, looked
 from federated_imputation.monolith.jobs.models import ImputationJob, JobWork
 from federated_imputation.monolith.jobs.states import Status
+from federated_imputation.monolith.registry.models import ImputationService
 from tests.factories import make_panel, make_service, make_user
 
 THREADS = 4
@@ -35,10 +39,12 @@ class Counted:
     def __init__(self) -> None:
         self.number = 0
 
-    def watch(self, connection, **_):
+    def watch(self, connection: Any, **_: Any) -> None:
         connection.execute_wrappers.append(self.execute)
 
-    def execute(self, execute, sql, params, many, context):
+    def execute(
+        self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any
+    ) -> Any:
         self.number += 1
         return execute(sql, params, many, context)
 
@@ -49,7 +55,7 @@ def pss_mb() -> float:
 
 
 @pytest.mark.timeout(0)
-def test_follow(transactional_db, tmp_path):
+def test_follow(transactional_db: None, tmp_path: Path) -> None:
     url, pace = os.environ["FOLLOWING_URL"], int(os.environ["FOLLOWING_PACE"])
     number, seconds = int(os.environ["FOLLOWING_JOBS"]), int(os.environ["FOLLOWING_SECONDS"])
     settings.DATA_ROOT = str(tmp_path)
@@ -60,7 +66,7 @@ def test_follow(transactional_db, tmp_path):
     calls = [0]
     client = GuardedClient(allow=frozenset({url.removeprefix("http://")}))
 
-    def connect(*, service, token):
+    def connect(*, service: ImputationService, token: str) -> Michigan:
         calls[0] += 1
         return Michigan(base_url=service.api_url, token=token, client=client)
 
@@ -106,7 +112,8 @@ def test_follow(transactional_db, tmp_path):
         for job in jobs
     )
 
-    counted, messages, calls[0] = Counted(), queue.Queue(), 0
+    counted, calls[0] = Counted(), 0
+    messages: queue.Queue[list[UUID] | None] = queue.Queue()
     connection_created.connect(counted.watch)
     counted.watch(connection)
     sent = [0]

@@ -49,6 +49,7 @@ def test_tables_hold_the_sites_of_a_list(source, tmp_path):
     assert manifest.left_out == 1
     assert {name: c.sites for name, c in manifest.chromosomes.items()} == {"20": 5, "21": 1}
     table = open_site_table(tmp_path / "tables", "20")
+    assert table is not None
     assert table.positions.tolist() == [5, 9, 9, 11, 11]
     assert table.codes.tolist() == [1, 11, NO_SNP, 4, 7]
     np.testing.assert_allclose(table.frequencies, [0.25, 0.25, math.nan, 0.1, 0.2], rtol=1e-6)
@@ -64,7 +65,9 @@ def test_frequencies_are_counted_in_the_genotypes_when_info_has_none(source, tmp
     columns = f"{COLUMNS}\tFORMAT\ta\tb"
     path = source(row(5, rest=("GT:DP", "0|1:3", ".|1:4")), columns=columns)
     write_site_tables(path, tmp_path)
-    assert open_site_table(tmp_path, "20").frequencies.tolist() == pytest.approx([2 / 3])
+    table = open_site_table(tmp_path, "20")
+    assert table is not None
+    assert table.frequencies.tolist() == pytest.approx([2 / 3])
 
 
 def test_a_panel_is_added_file_by_file(source, tmp_path):
@@ -82,13 +85,16 @@ def test_stretches_of_a_chromosome_are_joined_in_any_order(source, tmp_path):
     write_site_tables(source(row(5), row(6, "C", "CAA")), folder)
     write_site_tables(source(row(90, "T", "A"), row(90, "T", "C")), folder)
     table = open_site_table(folder, "20")
+    assert table is not None
     sites = [site[:3] for site in table]
     assert sites == [
         (5, b"A", b"C"), (6, b"C", b"CAA"), (50, b"A", b"G"), (90, b"T", b"A"), (90, b"T", b"C"),
     ]  # fmt: skip
     assert table.codes.tolist() == [1, NO_SNP, 2, 12, 13]
     assert table.frequencies[2] == 0.5
-    entry = read_site_manifest(folder).chromosomes["20"]
+    manifest = read_site_manifest(folder)
+    assert manifest is not None
+    entry = manifest.chromosomes["20"]
     assert (entry.sites, entry.first, entry.last, entry.with_frequency) == (5, 5, 90, 1)
 
 

@@ -27,7 +27,7 @@ def client():
 
 
 def store(client: Client, *args) -> str:
-    return client.post("/api/files/", {"file": study(*args)}).json()["id"]
+    return str(client.post("/api/files/", {"file": study(*args)}).json()["id"])
 
 
 def submit(client: Client, panel, **fields):

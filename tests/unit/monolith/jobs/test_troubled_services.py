@@ -125,6 +125,7 @@ def test_step_that_is_lost_again_and_again_backs_off_and_says_so(world: World):
 
     for lost in range(6):
         row = JobWork.objects.get(job_id=job_id)
+        assert row.next_poll_at is not None
         world.clock.now = max(
             world.clock.now, row.next_poll_at, row.lease_until or row.next_poll_at
         )

@@ -60,8 +60,10 @@ def records(draw):
 
 def one_by_one(lines):
     """What the check must count."""
-    counts, matches = Counter(), Counter()
-    position_before, seen = 0, set()
+    counts: Counter[str] = Counter()
+    matches: Counter[AlleleMatch | str | None] = Counter()
+    position_before: tuple[bytes, int] | None = None
+    seen: set[tuple[bytes, bytes]] = set()
     for line in lines:
         counts["records"] += 1
         fields = line.encode().split(b"\t")
