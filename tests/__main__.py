@@ -1,7 +1,7 @@
 """`python -m tests`: every suite under the settings that it ships with, on the same real servers.
 
 A process has one Django settings module, so each deployment's tests are a pytest run of their
-own; two run side by side. Prints each run as it ends, then every skip with its reason, then
+own; three run side by side, since many of them wait. Prints each run as it ends, then every skip with its reason, then
 `<n> passed, <n> failed`, and exits non-zero when anything failed or nothing ran.
 """
 
@@ -44,7 +44,7 @@ class Outcome:
     output: str
 
 
-# The longest first, so that two at a time end together.
+# The longest first, so that all end together.
 SUITES = (
     Suite(name="end to end", deployment="monolith", paths=("tests/e2e",)),
     Suite(name="chaos", deployment="monolith", paths=("tests/chaos",)),
@@ -111,7 +111,7 @@ def main(arguments: Iterable[str]) -> int:
     outcomes = []
     try:
         environment = {**os.environ, **servers.start()}
-        with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(max_workers=2) as pool:
+        with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(max_workers=3) as pool:
             jobs = [
                 pool.submit(
                     run, suite, environment=environment, report=Path(folder) / f"{number}.xml"

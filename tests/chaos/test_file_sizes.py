@@ -126,7 +126,7 @@ def _take(site: Site, service: MichiganServer, *, size: int) -> None:
     assert job.status == "completed", job.reason
     for process in processes:
         assert most[process] - idle[process] <= MOST_GROWTH_MB, (process, idle, most)
-    (external,) = service.jobs.values()
+    (external,) = [there for there in service.jobs.values() if there.name == f"fip-{job.id}"]
     assert [received for received, _ in external.uploads.values()] == [size]
     upload = next(path for path, there in site.files().items() if there == size)
     (Path(site.state.data("monolith")) / upload).unlink()

@@ -50,7 +50,8 @@ def test_a_worker_killed_while_it_fetches_leaves_no_half_file(site: Site):
     assert external.downloaded["qc_report.txt"] <= 2
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.long
+@pytest.mark.timeout(300)
 def test_a_node_killed_while_a_submission_arrives_gets_it_again_and_once(site: Site):
     before = set(site.files("node-afr"))
     with Proxy(site.node["url"], port=site.service_port) as line:
