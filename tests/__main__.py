@@ -1,8 +1,9 @@
 """`python -m tests`: every suite under the settings that it ships with, on the same real servers.
 
 A process has one Django settings module, so each deployment's tests are a pytest run of their
-own; three run side by side, since many of them wait. Prints each run as it ends, then every skip with its reason, then
-`<n> passed, <n> failed`, and exits non-zero when anything failed or nothing ran.
+own; three run side by side, since many of them wait. Prints each run as it ends, then every skip
+with its reason, then `<n> passed, <n> failed`, and exits non-zero when anything failed or nothing
+ran.
 """
 
 import os
