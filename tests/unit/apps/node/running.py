@@ -129,7 +129,7 @@ def a_running_node(data: Path, panels: Path, **environment: str) -> Iterator[Nod
     Its writes are seen at once; a test's own would not be, hence `commit`.
     """
     (data / "panels").symlink_to(panels)
-    account = make_account()
+    account = make_account("fatou")  # a committed row, beside those of other tests
     server = ServerProcess(data, data / "node.log")
     node = Node(
         server=server,

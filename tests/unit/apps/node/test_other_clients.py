@@ -51,7 +51,7 @@ def refusal(action: Callable[[], object]) -> tuple[int, str]:
 
 
 def test_the_official_client_imputes_from_discovery_to_the_opened_result(running_node, bot, study):
-    assert bot.add_instance().startswith("Hi amina: ")
+    assert bot.add_instance().startswith("Hi fatou: ")
     assert bot.panels() == {"kit-afr": ["afr", "off"]}
     job_id = bot.impute(
         study,

@@ -21,10 +21,11 @@ ENGINES = ["numpy", pytest.param("minimac4", marks=needs_minimac4)]
 
 @pytest.fixture
 def spoilt_kit(workspace):
-    """Upload the kit's study with one column of its third record changed."""
+    """Upload the kit's study; from its third record on, each has one column changed."""
 
-    def spoil(column: int, value: bytes) -> None:
+    def spoil(*changes: tuple[int, bytes]) -> None:
         number = 0
+        changing = dict(enumerate(changes, start=3))
         with (
             (KIT / "target.phased.vcf.gz").open("rb") as file,
             BgzfWriter(workspace / "input" / "study.vcf.gz") as out,
@@ -32,8 +33,9 @@ def spoilt_kit(workspace):
             for line in read_lines(read_blocks(file)):
                 if not line.startswith(b"#"):
                     number += 1
-                    if number == 3:
+                    if number in changing:
                         fields = line.split(b"\t")
+                        column, value = changing[number]
                         fields[column] = value
                         line = b"\t".join(fields)
                 out.write(line + b"\n")
@@ -44,12 +46,9 @@ def spoilt_kit(workspace):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize(
-    ("column", "value"),
-    [(2, b"a b"), (2, b""), (2, b"rs\0x"), (2, b"\xff"), (9, b"0|."), (10, b".|1"), (10, b".")],
-)
-def test_odd_record_does_not_end_the_job(run, kit_panel, spoilt_kit, engine, column, value):
-    spoilt_kit(column, value)
+def test_odd_records_do_not_end_the_job(run, kit_panel, spoilt_kit, engine):
+    odd_ids = [(2, b"a b"), (2, b""), (2, b"rs\0x"), (2, b"\xff")]
+    spoilt_kit(*odd_ids, (9, b"0|."), (10, b".|1"), (10, b"."))
 
     outcome = run(kit_panel, engine=engine)
 
@@ -57,9 +56,9 @@ def test_odd_record_does_not_end_the_job(run, kit_panel, spoilt_kit, engine, col
     assert "chr_20.zip" in outcome.outputs
 
 
-@pytest.mark.parametrize("call", [b".|1", b".|.", b"."])
+@pytest.mark.parametrize("call", [b".|1", b"."])
 def test_study_that_minimac4_would_end_at_is_imputed_without_it(run, kit_panel, spoilt_kit, call):
-    spoilt_kit(9, call)
+    spoilt_kit((9, call))
 
     outcome = run(kit_panel, engine="auto")
 
@@ -68,7 +67,7 @@ def test_study_that_minimac4_would_end_at_is_imputed_without_it(run, kit_panel, 
 
 
 def test_minimac4_asked_for_by_name_says_what_it_needs(run, kit_panel, spoilt_kit):
-    spoilt_kit(9, b".|1")
+    spoilt_kit((9, b".|1"))
 
     outcome = run(kit_panel, engine="minimac4")
 
