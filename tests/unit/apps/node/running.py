@@ -71,6 +71,15 @@ class Client:
         return requests.get(f"{self.url}/share/results/{file['hash']}/{file['name']}", timeout=60)
 
 
+def eventually(holds: Callable[[], bool]) -> None:
+    """Wait for what a server does behind its answer."""
+    deadline = time.monotonic() + 30
+    while not holds():
+        if time.monotonic() > deadline:
+            pytest.fail("It did not come to that.")
+        time.sleep(0.05)
+
+
 def files_of(job: Any) -> dict[str, Any]:
     return {file["name"]: file for output in job["outputParams"] for file in output["files"]}
 
