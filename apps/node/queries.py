@@ -30,6 +30,7 @@ __all__ = [
     "panels",
     "position_in_queue",
     "queue_length",
+    "read_again",
     "running_jobs",
     "shown_name",
 ]
@@ -89,6 +90,11 @@ def get_job(job_id: str, *, user: User) -> Job:
     if job.user_id != user.pk and not user.is_admin:
         raise AccessDenied("Access denied.")
     return job
+
+
+def read_again(job: Job) -> Job:
+    """The job as it stands now, with all that an answer shows."""
+    return _whole(Job.objects.filter(pk=job.pk)).get()
 
 
 def position_in_queue(job: Job) -> int:

@@ -29,6 +29,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import chain
+from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, Final, TypeGuard
 from uuid import UUID
@@ -103,7 +104,7 @@ class _Site:
 
 def _of_functions(module: ModuleType) -> Iterator[Mutant]:
     _living_functions()  # looked up before anything forks
-    source = inspect.getsource(module)
+    source = _source(module)
     original = _codes(compile(source, str(module.__file__), "exec"))
     for number, site in enumerate(_sites(ast.parse(source), module)):
         tree = ast.parse(source)
@@ -120,6 +121,11 @@ def _of_functions(module: ModuleType) -> Iterator[Mutant]:
                 view=None,
                 apply=partial(_give, module, new),
             )
+
+
+def _source(module: ModuleType) -> str:
+    # `inspect.getsource` fails on the empty `__init__` of a package.
+    return Path(str(module.__file__)).read_text(encoding="utf-8")
 
 
 def _codes(code: CodeType) -> dict[tuple[str, int], CodeType]:
@@ -167,10 +173,21 @@ def _sites(tree: ast.Module, module: ModuleType) -> Iterator[_Site]:
     """The places in functions, in the order of the source."""
     for function in ast.walk(tree):
         if isinstance(function, ast.FunctionDef):
-            if _DECIDES.fullmatch(function.name) and _name(function.returns) == "bool":
+            if (
+                _DECIDES.fullmatch(function.name)
+                and _name(function.returns) == "bool"
+                and not _is_true_already(function)
+            ):
                 yield _always_true(function)
             for node in _own_nodes(function):
                 yield from _sites_at(node, function, module)
+
+
+def _is_true_already(function: ast.FunctionDef) -> bool:
+    match function.body:
+        case [*_, ast.Return(value=ast.Constant(value=True))]:
+            return all(isinstance(statement, ast.Expr) for statement in function.body[:-1])
+    return False
 
 
 def _own_nodes(function: ast.FunctionDef) -> Iterator[ast.AST]:
@@ -366,7 +383,7 @@ def _classes(module: ModuleType) -> Iterator[type[Any]]:
 
 def _permission_lines(module: ModuleType) -> dict[str, int]:
     found = {}
-    for node in ast.walk(ast.parse(inspect.getsource(module))):
+    for node in ast.walk(ast.parse(_source(module))):
         if isinstance(node, ast.ClassDef):
             for entry in node.body:
                 if isinstance(entry, ast.Assign) and _name(entry.targets[0]) == (
@@ -398,7 +415,7 @@ def _is_own(module: ModuleType, name: str) -> bool:
     return any(
         isinstance(node, ast.Assign | ast.AnnAssign)
         and name in {_name(t) for t in getattr(node, "targets", None) or [node.target]}  # type: ignore[union-attr]
-        for node in ast.parse(inspect.getsource(module)).body
+        for node in ast.parse(_source(module)).body
     )
 
 
@@ -423,7 +440,7 @@ def _table_mutant(module: ModuleType, name: str, what: str, apply: Callable[[], 
     line = next(
         (
             node.lineno
-            for node in ast.parse(inspect.getsource(module)).body
+            for node in ast.parse(_source(module)).body
             if isinstance(node, ast.Assign | ast.AnnAssign)
             and name in {_name(t) for t in getattr(node, "targets", None) or [node.target]}  # type: ignore[union-attr]
         ),
@@ -431,7 +448,7 @@ def _table_mutant(module: ModuleType, name: str, what: str, apply: Callable[[], 
     )
     readers = frozenset(
         (code.co_qualname, code.co_firstlineno)
-        for code in _codes(compile(inspect.getsource(module), "m", "exec")).values()
+        for code in _codes(compile(_source(module), "m", "exec")).values()
         if name in code.co_names and code.co_qualname != "<module>"
     )
     return Mutant(

@@ -110,8 +110,9 @@ class JobView(JobsView):
         return _answer(queries.get_job(job_id, user=self.user), viewer=self.user)
 
     def delete(self, request: Request, job_id: str) -> Response:
-        operations.delete_job(job=queries.get_job(job_id, user=self.user), now=timezone.now())
-        return _answer(queries.get_job(job_id, user=self.user), viewer=self.user)
+        job = queries.get_job(job_id, user=self.user)
+        operations.delete_job(job=job, now=timezone.now())
+        return _answer(queries.read_again(job), viewer=self.user)
 
 
 class CancelView(JobsView):
@@ -123,7 +124,7 @@ class CancelView(JobsView):
         job = queries.get_job(job_id, user=self.user)
         operations.cancel_job(job=job, now=timezone.now())
         _wait_until_ended(job)
-        return _answer(queries.get_job(job_id, user=self.user), viewer=self.user)
+        return _answer(queries.read_again(job), viewer=self.user)
 
 
 class RestartView(JobsView):
