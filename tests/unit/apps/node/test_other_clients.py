@@ -159,7 +159,7 @@ def test_a_strict_reader_can_read_a_job_in_every_state(amina, account):
         notice_after=timedelta(days=5),
         retire_after=timedelta(days=7),
     )
-    for each in Job.objects.all():
+    for each in Job.objects.filter(user=amina.user):
         look(each)
     runs.retire_jobs(now=now + timedelta(days=7), retire_after=timedelta(days=7))
     look(job)
