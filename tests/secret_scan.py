@@ -41,6 +41,7 @@ _FILTERS: Final = (
 )
 _UNREADABLE: Final = (".gz", ".tbi", ".png", ".ico")
 _HASHES: Final = {BASELINE, "requirements.txt", "requirements-dev.txt"}
+_WORTH_A_POOL: Final = 100
 
 
 def find_secrets(root: Path) -> list[PotentialSecret]:
@@ -103,7 +104,12 @@ def _scan(root: Path) -> SecretsCollection:
         if name and name not in _HASHES and not name.endswith(_UNREADABLE)
     ]
     found = SecretsCollection(root=str(root))
-    found.scan_files(*(name for name in names if (root / name).is_file()))
+    files = [name for name in names if (root / name).is_file()]
+    if len(files) > _WORTH_A_POOL:
+        found.scan_files(*files)
+    else:  # a pool that forks from a process with threads may hang
+        for file in files:
+            found.scan_file(file)
     counted = SecretsCollection()
     for name, secret in found:
         if not (name.startswith("tests/") and secret.type in _INVENTED_BY_TESTS):

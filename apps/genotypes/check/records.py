@@ -273,6 +273,7 @@ class RecordScan:
     def _check_phase(self, records: Records, ids: Numbers, genotypes: Genotypes) -> None:
         slash = genotypes.any_slash.copy()
         longer = records.tabs[:, 8] - records.tabs[:, 7] > 3
+        longer[list(genotypes.malformed)] = False
         if longer.any() and b"/" in records.lines.text:
             # In other fields than GT a slash counts too.
             text, ends = records.lines.text, records.lines.ends

@@ -41,10 +41,12 @@ class NewKey:
 
 
 def make_key() -> NewKey:
-    """A new random key pair on P-256."""
-    private = ec.generate_private_key(ec.SECP256R1())
-    jwk = ECAlgorithm.to_jwk(private.public_key(), as_dict=True)
-    kid = thumbprint(jwk)
+    """A new random key pair on P-256; its `kid` can be given to a command, for it is no option."""
+    kid = "-"
+    while kid.startswith("-"):
+        private = ec.generate_private_key(ec.SECP256R1())
+        jwk = ECAlgorithm.to_jwk(private.public_key(), as_dict=True)
+        kid = thumbprint(jwk)
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return NewKey(
         kid=kid,

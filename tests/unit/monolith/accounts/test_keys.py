@@ -172,6 +172,10 @@ def test_the_list_is_for_people_too():
     assert [line.split()[1] for line in lines] == ["next", "current"]
 
 
+def test_no_kid_looks_like_an_option_of_a_command():
+    assert not any(make_key().kid.startswith("-") for _ in range(300))  # one in 64 would
+
+
 def test_the_thumbprint_is_that_of_the_standard():
     # The key of RFC 9449 4.2, whose thumbprint is the `jkt` of 6.1.
     jwk = {

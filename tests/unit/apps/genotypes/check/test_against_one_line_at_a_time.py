@@ -3,7 +3,7 @@
 from collections import Counter
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from apps.genotypes.builds import plain_name
@@ -123,6 +123,7 @@ def one_by_one(lines):
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(lines=st.lists(records(), min_size=1, max_size=30))
+@example(lines=[row(1, form="GT:DP", calls=["0|0", "0/1", "0|1|1"])])
 def test_pieces_and_single_lines_count_the_same(tmp_path, lines):
     folder = tmp_path / "panel"
     if not folder.exists():
