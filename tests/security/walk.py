@@ -235,15 +235,17 @@ def absent(
     Args:
         ignored: Parameters that the views do not look at.
     """
-    for row in rows:
+    seen = set()
+    for row in sorted(rows, key=lambda row: bool(row.title)):
         let_in = frozenset(
             name
             for name in sample
             for names, outcome in [next((g for g in row.grants.items() if name in g[0]), (None, 0))]
             if names and _status(outcome) not in _CLOSED
         )
-        if row.at or row.title or row.path or not let_in:
+        if row.at or row.path or not let_in or (row.route, row.method) in seen:
             continue
+        seen.add((row.route, row.method))
         for parameter in _PARAMETER.finditer(row.route):
             name = parameter["name"]
             if name in ignored:

@@ -15,7 +15,7 @@ MUTATED: Final = (
 )
 # Of what the walk does not notice: pattern of a module's name → the tests that have to.
 TESTS: Final = {
-    r"apps\.shared\.identity\..*": "tests/unit/monolith/accounts",
+    r"apps\.shared\.identity\..*": "tests/security/test_fourteen_mistakes.py",
     r"federated_imputation\.monolith\.(\w+)\..*": r"tests/unit/monolith/\1",
 }
 
