@@ -259,7 +259,8 @@ def _tested(verdicts: list[Verdict], tests: Mapping[str, str]) -> list[Verdict]:
     """The verdicts after the tests have judged what the walk did not notice.
 
     Args:
-        tests: Pattern of a module's name → folder of its tests, which may name a group of it.
+        tests: Pattern of a module's name → files and folders of its tests, which may name a
+            group of it.
     """
     left = [verdict for verdict in verdicts if not verdict.noticed]
     known = {_tests_of(verdict.mutant, tests) for verdict in left}
@@ -290,9 +291,10 @@ def _run_tests(folder: str, mutant: "Mutant | None") -> str:
     """The first test that fails with the mutant at work; '' when none does."""
     which = {"MUTANT": f"{mutant.module} {mutant.number}"} if mutant else {}
     plugin = ("-p", "tests.security.mutated") if mutant else ()
+    paths = [f"tests/{path}" for path in folder.split()]
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *plugin, folder],
+            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *plugin, *paths],
             env={**os.environ, **which},
             capture_output=True,
             text=True,

@@ -13,10 +13,26 @@ MUTATED: Final = (
     r"|authentication|backend|rights|admin|pages)(\.\w+)*"
     r"|apps\.shared\.identity\.permissions"
 )
-# Of what the walk does not notice: pattern of a module's name → the tests that have to.
+_ACCOUNTS: Final = r"federated_imputation\.monolith\.accounts\.(\w+\.)?"
+# Of what the walk does not notice: pattern of a module's name → the tests that have to, below
+# `tests/`; the first that fits.
 TESTS: Final = {
-    r"apps\.shared\.identity\..*": "tests/security/test_fourteen_mistakes.py",
-    r"federated_imputation\.monolith\.(\w+)\..*": r"tests/unit/monolith/\1",
+    r"apps\.shared\.identity\..*": "security/test_fourteen_mistakes.py",
+    _ACCOUNTS + "backend": "unit/monolith/accounts/test_passwords.py",
+    _ACCOUNTS + "(api_)?tokens": (
+        "unit/monolith/accounts/test_tokens.py unit/monolith/accounts/test_api_tokens.py "
+        "unit/monolith/accounts/test_passwords.py"
+    ),
+    _ACCOUNTS + "credentials": "unit/monolith/accounts/test_credentials.py unit/monolith/jobs",
+    _ACCOUNTS + "service_rights": "unit/monolith/accounts/test_service_rights.py",
+    _ACCOUNTS + "(users|profiles|people|roles|administrators)": (
+        "unit/monolith/accounts/test_people_users.py "
+        "unit/monolith/accounts/test_people_profiles.py "
+        "unit/monolith/accounts/test_people_roles.py unit/monolith/accounts/test_people_admin.py "
+        "unit/monolith/accounts/test_people_closed.py"
+    ),
+    _ACCOUNTS + "audit": "unit/monolith/accounts/test_audit_api.py",
+    r"federated_imputation\.monolith\.(\w+)\..*": r"unit/monolith/\1",
 }
 
 
