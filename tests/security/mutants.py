@@ -447,7 +447,7 @@ def _table_mutant(module: ModuleType, name: str, what: str, apply: Callable[[], 
         0,
     )
     readers = frozenset(
-        (code.co_qualname, code.co_firstlineno)
+        (code.co_qualname.split(".<locals>.<")[0], code.co_firstlineno)
         for code in _codes(compile(_source(module), "m", "exec")).values()
         if name in code.co_names and code.co_qualname != "<module>"
     )
