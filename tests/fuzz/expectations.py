@@ -109,8 +109,9 @@ def known_refusal(operation: str, answer: Mapping[str, Any]) -> bool:
 def is_text_of_a_form(media_type: str | None, body: Any, switches: Collection[str]) -> bool:
     """Whether a generated body holds what a form cannot say.
 
-    A form is fields, and each is text: `null` is four letters, and `1` or `on` is what shells and
-    browsers send for a switch. So none of this proves anything about the operation.
+    A form is fields, and each is text: `null` is four letters, an object is its braces, and `1` or
+    `on` is what shells and browsers send for a switch. So none of this proves anything about the
+    operation.
 
     Args:
         switches: The names of its boolean fields.
@@ -120,7 +121,9 @@ def is_text_of_a_form(media_type: str | None, body: Any, switches: Collection[st
     if not isinstance(body, Mapping):
         return body is None or isinstance(body, str | int | float | list)
     return any(
-        value is None or (name in switches and str(value).lower() in _SPELLINGS)
+        value is None
+        or isinstance(value, Mapping)
+        or (name in switches and str(value).lower() in _SPELLINGS)
         for name, value in body.items()
         if not isinstance(value, bool)
     )

@@ -75,6 +75,11 @@ _ANSWERS: Mapping[str, tuple[str, str, dict[str, Any]]] = {
         "There is no such thing, or the caller may not know of it.",
         {"detail": "Not found."},
     ),
+    "406": (
+        "NotAcceptable",
+        "`Accept` names no type that this operation answers with.",
+        {"detail": "Could not satisfy the request Accept header."},
+    ),
     "409": (
         "Conflict",
         "It contradicts what is there.",
@@ -124,8 +129,8 @@ _HEADERS_OF = {"401": ("WWW-Authenticate",), "429": ("Retry-After",)}
 def add_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Add to every operation the errors that it can answer; a drf-spectacular postprocessing hook.
 
-    400 and 429 everywhere; 401 wherever a token is read; 403 where somebody must be signed in or
-    another site's page could act; 404 with an id in the path or pages; 413 and 415 with a body.
+    400, 406 and 429 everywhere; 401 wherever a token is read; 403 where somebody must be signed in
+    or another site's page could act; 404 with an id in the path or pages; 413 and 415 with a body.
     What a view says about an error of its own is kept as that error's description.
     """
     components = result.setdefault("components", {})
@@ -170,7 +175,7 @@ def _complete(operation: dict[str, Any], *, path: str, method: str) -> None:
 
 
 def _statuses(operation: Mapping[str, Any], *, path: str, method: str) -> Iterable[str]:
-    yield from ("400", "429")
+    yield from ("400", "406", "429")
     schemes = [requirement for requirement in operation.get("security", []) if requirement]
     is_protected = bool(schemes) and len(schemes) == len(operation["security"])
     if schemes:
