@@ -187,6 +187,13 @@ _USERS: Final = [
         body=json_body(email="mallory@example.org"),
         title="a superuser",
     ),
+    *endpoint(
+        "api/users/<int:user_id>/",
+        at={"user_id": "user superuser"},
+        PATCH={ADMINS: 403},
+        body=json_body(is_active=False),
+        title="a superuser, or oneself, to be deactivated",
+    ),
     *endpoint("api/users/<int:user_id>/toggle_active/", POST={ADMINS: 200}),
     *endpoint(
         "api/users/<int:user_id>/toggle_active/",
@@ -261,6 +268,15 @@ _PROFILES: Final = [
         PATCH={names(OWNER, ADMINS): 200, PEOPLE: 404},
         DELETE={ADMINS: 204, OWNER: 403, PEOPLE: 404},
         body=json_body(institution="Bamako"),
+    ),
+    *endpoint(
+        "api/profiles/<int:profile_id>/",
+        at={"profile_id": "profile of superuser"},
+        PUT={_SUPERUSER: 200, _OF_SUPERUSERS: 403, PEOPLE: 404},
+        PATCH={_SUPERUSER: 200, _OF_SUPERUSERS: 403, PEOPLE: 404},
+        DELETE={_SUPERUSER: 204, _OF_SUPERUSERS: 403, PEOPLE: 404},
+        body=json_body(institution="Bamako"),
+        title="a superuser's",
     ),
     *_privileged(role_id=lambda scene: scene.values["role admin"]),
     *_privileged(is_verified=True),
@@ -348,6 +364,12 @@ _SERVICE_RIGHTS: Final = [
         f"{_AT}/groups/<int:group_id>/remove_user/",
         POST={_MANAGERS: 200},
         body=json_body(user_id=lambda scene: scene.values["member"]),
+    ),
+    *endpoint(
+        f"{_AT}/groups/<int:group_id>/remove_user/",
+        POST={_MANAGERS: 404},
+        body=json_body(user_id=lambda scene: scene.values["user viewer"]),
+        title="who is no member",
     ),
     *endpoint(
         f"{_AT}/groups/<int:group_id>/remove_user/",
