@@ -134,7 +134,9 @@ class SiteTable:
 
     def at(self, position: int) -> tuple[PanelSite, ...]:
         """The sites at a position, in the order of the source."""
-        low, high = np.searchsorted(self.positions, [position, position + 1])
+        # Of the array's own type: for another one numpy would copy the whole array.
+        wanted = np.array([position, position + 1], self.positions.dtype)
+        low, high = np.searchsorted(self.positions, wanted)
         return tuple(self.site(index) for index in range(int(low), int(high)))
 
     def release(self) -> None:

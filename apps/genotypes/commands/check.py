@@ -7,7 +7,6 @@ panel cannot be read.
 import argparse
 import json
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -17,7 +16,8 @@ from apps.genotypes.builds import BUILDS
 from apps.genotypes.check.beside_panel import PanelChoice
 from apps.genotypes.check.report import Accepted, Facts, Finding, PanelReport, Report, Severity
 from apps.genotypes.check.run import Choices, check_file
-from apps.genotypes.sites import SitesError, write_site_tables
+from apps.genotypes.commands.panels import site_tables
+from apps.genotypes.sites import SitesError
 
 __all__ = ["add_parser"]
 
@@ -85,15 +85,11 @@ def _run(given: argparse.Namespace) -> int:
 
 @contextmanager
 def _panels(given: Sequence[Path]) -> Iterator[list[PanelChoice]]:
-    """The panels; tables of those that are a VCF are made for as long as they are needed."""
+    """The panels, each under a name of its own."""
     with ExitStack() as stack:
         choices: list[PanelChoice] = []
         for path in given:
-            tables = path
-            if not path.is_dir():
-                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sites-"))
-                tables = Path(folder)
-                write_site_tables(path, tables)
+            tables = stack.enter_context(site_tables(path))
             # Two panels of the same name are told apart by their folders.
             taken = any(choice.key == path.name for choice in choices)
             choices.append(PanelChoice(key=str(path) if taken else path.name, tables=tables))

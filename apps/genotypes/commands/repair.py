@@ -4,19 +4,18 @@ import argparse
 import json
 import signal
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 from apps.genotypes.builds import BUILDS
+from apps.genotypes.commands.panels import site_tables
 from apps.genotypes.repair.orders import Order, Outcome, Repair
 from apps.genotypes.repair.refusals import Refused
 from apps.genotypes.repair.run import repair
 from apps.genotypes.repair.words import end_tidily, outcome_json, parse_repairs
-from apps.genotypes.sites import SitesError, write_site_tables
+from apps.genotypes.sites import SitesError
 
 __all__ = ["add_parser"]
 
@@ -67,7 +66,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 def _run(given: argparse.Namespace) -> int:
     end_tidily()
     try:
-        with _panel_tables(given.panel) as panel:
+        with nullcontext() if given.panel is None else site_tables(given.panel) as panel:
             order = Order(
                 file=given.file,
                 name=given.file.name,
@@ -96,17 +95,6 @@ def _run(given: argparse.Namespace) -> int:
     _end_progress()
     _write(json.dumps(outcome_json(outcome)) if given.json else _as_text(given, outcome))
     return 0
-
-
-@contextmanager
-def _panel_tables(panel: Path | None) -> Iterator[Path | None]:
-    """The folder of a panel's tables; those of a VCF are made for as long as they are needed."""
-    if panel is None or panel.is_dir():
-        yield panel
-        return
-    with tempfile.TemporaryDirectory(prefix="sites-") as folder:
-        write_site_tables(panel, Path(folder))
-        yield Path(folder)
 
 
 def _as_text(given: argparse.Namespace, outcome: Outcome) -> str:

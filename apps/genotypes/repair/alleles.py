@@ -9,8 +9,6 @@ touched; of insertions and deletions, exchanged alleles are another variant.
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
 from apps.genotypes.qc import AlleleMatch, PanelSite, compare_alleles, is_palindromic
 from apps.genotypes.repair.naming import usual_name
 from apps.genotypes.repair.refusals import Refused
@@ -57,23 +55,17 @@ class Panel:
                 else "Say which build it is: hg19 or hg38.",
             )
 
-    def at(self, chromosome: bytes, position: int) -> list[PanelSite]:
+    def at(self, chromosome: bytes, position: int) -> tuple[PanelSite, ...]:
         """The sites at a position; none when the panel lacks the chromosome."""
         if chromosome not in self._tables:
             self._open(chromosome)
         table = self._tables[chromosome]
         if table is None:
-            return []
+            return ()
         self._lookups += 1
         if self._lookups % _LOOKUPS_BEFORE_RELEASE == 0:
             table.release()
-        # Of the arrays' own type: for another one numpy would copy the whole array.
-        low = int(np.searchsorted(table.positions, np.int32(position)))
-        sites = []
-        while low < len(table) and table.positions[low] == position:
-            sites.append(table.site(low))
-            low += 1
-        return sites
+        return table.at(position)
 
     def match(self, chromosome: bytes, position: int, ref: bytes, alt: bytes) -> AlleleMatch | None:
         """How two single bases stand to the panel's; None where it has no such site."""
