@@ -54,7 +54,9 @@ class Command(BaseCommand):
         seed.add_argument("--url", default="")
         seed.set_defaults(run=self._seed)
 
-        maintenance = commands.add_parser("maintenance", help="refuse or accept submissions")
+        maintenance = commands.add_parser(
+            "maintenance", help="let only administrators reach jobs, or everybody again"
+        )
         maintenance.add_argument("switch", choices=["on", "off"])
         maintenance.set_defaults(run=self._switch_maintenance)
 
@@ -121,7 +123,11 @@ class Command(BaseCommand):
     def _switch_maintenance(self, options: dict[str, Any]) -> None:
         on = options["switch"] == "on"
         set_maintenance(on=on)
-        self.stdout.write("Submissions are refused." if on else "Submissions are accepted.")
+        self.stdout.write(
+            "Submissions are refused, and only administrators reach jobs; what waits and runs goes on."
+            if on
+            else "Submissions are accepted."
+        )
 
 
 def _is_valid(credentials: Credentials) -> bool:
