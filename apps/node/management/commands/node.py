@@ -124,7 +124,7 @@ class Command(BaseCommand):
         on = options["switch"] == "on"
         set_maintenance(on=on)
         self.stdout.write(
-            "Submissions are refused, and only administrators reach jobs; what waits and runs goes on."
+            "Submissions are refused, and only administrators reach jobs; those that run go on."
             if on
             else "Submissions are accepted."
         )
