@@ -1,7 +1,7 @@
 """`python -m tests`: every suite under the settings that it ships with, on the same real servers.
 
 A process has one Django settings module, so each deployment's tests are a pytest run of their
-own; three run side by side, since many of them wait. Prints each run as it ends, then every skip
+own; four run side by side, since many of them wait. Prints each run as it ends, then every skip
 with its reason, then `<n> passed, <n> failed`, and exits non-zero when anything failed or nothing
 ran.
 """
@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from federated_imputation import deployments
 from tests.servers import Servers
@@ -45,25 +46,28 @@ class Outcome:
     output: str
 
 
+_SIDE_BY_SIDE: Final = 4
+
 # The longest first, so that all end together.
 SUITES = (
-    Suite(name="end to end", deployment="monolith", paths=("tests/e2e",)),
     Suite(name="chaos", deployment="monolith", paths=("tests/chaos",)),
+    Suite(name="end to end", deployment="monolith", paths=("tests/e2e",)),
     Suite(
         name="security",
         deployment="monolith",
         paths=("tests/security",),
         ignored=("tests/security/node",),
     ),
-    Suite(name="fuzz", deployment="monolith", paths=("tests/fuzz",)),
-    Suite(name="node", deployment="node-afr", paths=("tests/unit/apps/node",)),
-    Suite(name="security of a node", deployment="node-afr", paths=("tests/security/node",)),
+    Suite(name="monolith", deployment="monolith", paths=("tests/unit/monolith", "tests/contract")),
     Suite(
-        name="monolith and libraries",
+        name="libraries",
         deployment="monolith",
-        paths=("tests/unit", "tests/contract"),
-        ignored=("tests/unit/apps/node",),
+        paths=("tests/unit",),
+        ignored=("tests/unit/monolith", "tests/unit/apps/node"),
     ),
+    Suite(name="node", deployment="node-afr", paths=("tests/unit/apps/node",)),
+    Suite(name="fuzz", deployment="monolith", paths=("tests/fuzz",)),
+    Suite(name="security of a node", deployment="node-afr", paths=("tests/security/node",)),
 )
 
 
@@ -112,7 +116,10 @@ def main(arguments: Iterable[str]) -> int:
     outcomes = []
     try:
         environment = {**os.environ, **servers.start()}
-        with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(max_workers=3) as pool:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE) as pool,
+        ):
             jobs = [
                 pool.submit(
                     run, suite, environment=environment, report=Path(folder) / f"{number}.xml"
