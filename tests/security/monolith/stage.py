@@ -14,6 +14,7 @@ MUTATED: Final = (
     r"|apps\.shared\.identity\.permissions"
 )
 _ACCOUNTS: Final = r"federated_imputation\.monolith\.accounts\.(\w+\.)?"
+_FILES: Final = r"federated_imputation\.monolith\.files\.(\w+\.)?"
 # Of what the walk does not notice: pattern of a module's name → the tests that have to, below
 # `tests/`; the first that fits.
 TESTS: Final = {
@@ -32,6 +33,20 @@ TESTS: Final = {
         "unit/monolith/accounts/test_people_closed.py"
     ),
     _ACCOUNTS + "audit": "unit/monolith/accounts/test_audit_api.py",
+    _FILES + "genotypes": (
+        "unit/monolith/files/test_genotype_files.py unit/monolith/files/test_panel_sites.py"
+    ),
+    _FILES + "runs": "unit/monolith/files/test_file_runs.py",
+    _FILES + "results": "unit/monolith/files/test_api.py",
+    r"federated_imputation\.monolith\.jobs\.queries": (
+        "unit/monolith/jobs/test_worker.py unit/monolith/jobs/test_access.py"
+    ),
+    r"federated_imputation\.monolith\.registry\.operations": (
+        "unit/monolith/registry/test_addresses.py unit/monolith/registry/test_panel_sync.py"
+    ),
+    r"federated_imputation\.monolith\.registry\.queries": (
+        "unit/monolith/registry/test_api.py unit/monolith/files/test_arrivals.py"
+    ),
     r"federated_imputation\.monolith\.(\w+)\..*": r"unit/monolith/\1",
 }
 

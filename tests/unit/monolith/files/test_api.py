@@ -10,6 +10,7 @@ from django.test import AsyncClient, Client
 
 from federated_imputation.monolith.files.models import ResultFile
 from federated_imputation.monolith.files.operations import file_type_of
+from federated_imputation.monolith.files.queries import stored_paths
 from tests.factories import make_job, make_panel, make_service, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -175,6 +176,14 @@ def test_file_of_another_job_is_404_below_this_one(root, ada, panel):
     response, _ = download(ada, f"/api/jobs/{other.pk}/files/{file.pk}/download/")
 
     assert response.status_code == 404
+
+
+def test_paths_that_a_job_has_are_of_its_own_files_that_are_here(root, ada, panel):
+    file = stored(root, ada, panel)
+    file.job.files.create(file_path="results/gone", file_size=1, is_available=False)
+    stored(root, ada, panel)
+
+    assert stored_paths(job_id=file.job_id) == {file.file_path}
 
 
 def test_list_is_the_callers_own(root, ada, panel):

@@ -25,7 +25,6 @@ from federated_imputation.monolith.files import worker
 from federated_imputation.monolith.files.commands import Command
 from federated_imputation.monolith.files.models import MOST_STARTS, FileRun, GenotypeFile
 from federated_imputation.monolith.files.operations import runs
-from federated_imputation.monolith.files.operations.genotypes import sweep_genotypes
 from tests.factories import make_panel, make_service, make_user
 from tests.genotype_files import study, vcf
 
@@ -356,21 +355,6 @@ def test_repair_that_makes_more_than_may_be_stored_keeps_nothing(client, setting
 
     assert "Delete files" in shown(client, run)["message"]
     assert GenotypeFile.objects.count() == 1
-
-
-def test_bytes_that_no_row_names_are_swept_after_a_day(client, root):
-    kept = store(client)
-    orphan = root / "genotypes" / "orphan"
-    orphan.write_bytes(b"x")
-    (root / "making" / "run" / "1").mkdir(parents=True)
-    left = root / "making" / "run" / "1" / "half"
-    left.write_bytes(b"x")
-
-    assert sweep_genotypes(now=timezone.now()) == 0
-    assert sweep_genotypes(now=timezone.now() + timedelta(days=2)) == 2
-    assert not orphan.exists()
-    assert not left.exists()
-    assert client.get(f"/api/files/{kept}/download/", headers={"Accept": "*/*"}).status_code == 200
 
 
 def test_deleted_account_takes_its_rows_along_without_our_code(client):

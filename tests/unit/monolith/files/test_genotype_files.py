@@ -1,5 +1,6 @@
 """Genotype files over the API: stored once, looked at, listed, fetched, deleted."""
 
+from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import AsyncClient, Client
+from django.utils import timezone
 
 from federated_imputation.monolith.files.models import GenotypeFile
+from federated_imputation.monolith.files.operations.genotypes import sweep_genotypes
 from tests.factories import make_user
 from tests.genotype_files import study, vcf
 
@@ -184,3 +187,18 @@ def test_whoever_may_not_submit_stores_nothing(root):
     assert answer.status_code == 403
     assert "another role" in answer.json()["detail"]
     assert stored_bytes(root) == []
+
+
+def test_bytes_that_no_row_names_are_swept_after_a_day(client, root):
+    kept = store(client, study()).json()["id"]
+    orphan = root / "genotypes" / "orphan"
+    orphan.write_bytes(b"x")
+    (root / "making" / "run" / "1").mkdir(parents=True)
+    left = root / "making" / "run" / "1" / "half"
+    left.write_bytes(b"x")
+
+    assert sweep_genotypes(now=timezone.now()) == 0
+    assert sweep_genotypes(now=timezone.now() + timedelta(days=2)) == 2
+    assert not orphan.exists()
+    assert not left.exists()
+    assert client.get(f"/api/files/{kept}/download/", headers={"Accept": "*/*"}).status_code == 200

@@ -82,6 +82,17 @@ def test_nothing_that_opened_the_old_place_is_left_for_the_new_one(service, user
     assert service.configuration.settings == {"retries": 3}
 
 
+def test_what_opens_other_services_stays(service):
+    other = ImputationService.objects.get(name="EUR node")
+    ServiceConfiguration.objects.create(service=other, api_key=SECRET, api_secret=SECRET)
+
+    _change(service, ELSEWHERE)
+
+    kept = ServiceConfiguration.objects.get(service=other)
+    assert (kept.api_key, kept.api_secret) == (SECRET, SECRET)
+    assert reveal_credential(service_id=other.pk, now=NOW) == SECRET
+
+
 def test_other_path_of_the_same_place_keeps_everything(service, user):
     done = _change(service, f"https://ada:{SECRET}@imputation.example.org/v2")
 
