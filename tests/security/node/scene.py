@@ -79,6 +79,7 @@ def build_scene() -> Scene:
             "signed": "not-signed-by-us",
             "owner_mail": owner.user.mail,
             "no_hash": "0" * 64,
+            "no_name": "nothing.txt",
         },
     )
 

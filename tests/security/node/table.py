@@ -100,6 +100,19 @@ _PRESENT: Final = (
         at={"file_hash": "no_hash"},
         title="another hash",
     ),
+    *(
+        Row(
+            route=route,
+            method="GET",
+            grants={EVERYBODY: 404},
+            at={"name": "no_name"},
+            title="another name",
+        )
+        for route in (
+            "share/<str:username>/<str:file_hash>/<path:name>",
+            "browse/<str:output_hash>/<path:name>",
+        )
+    ),
     Row(
         route="downloads/<str:job_id>/<str:file_hash>/<path:name>",
         method="GET",

@@ -135,3 +135,8 @@ def test_the_type_of_an_output_is_null_and_a_client_may_look_for_it(amina):
 def test_an_unusable_token_at_an_open_endpoint_counts_as_none():
     body = Client().get("/api/v2/server", headers={"X-Auth-Token": "nonsense"}).json()
     assert (body["loggedIn"], body["apps"]) == (False, [])
+
+
+def test_counters_leave_out_users_who_are_switched_off(amina, admin):
+    User.objects.filter(pk=amina.user.pk).update(active=False)
+    assert Client().get("/api/v2/server/counters").json()["users"] == 1

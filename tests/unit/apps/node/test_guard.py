@@ -4,7 +4,11 @@ import uuid
 
 import pytest
 from django.test import Client
+from rest_framework.request import Request
+from rest_framework.response import Response
 
+from apps.node.michigan.access import Anyone
+from apps.node.michigan.views import MichiganView
 from tests.unit.apps.node.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -49,3 +53,19 @@ def test_a_nul_in_the_address_is_refused_in_the_words_of_the_node():
     answer = Client().get("/api/v2/jobs/%00")
     assert answer.status_code == 400
     assert answer.json() == {"message": "The request is malformed.", "success": False}
+
+
+class _ForgetfulView(MichiganView):
+    """Does something in the caller's name, and lets everybody in."""
+
+    permission_classes = [Anyone]
+
+    def get(self, request: Request) -> Response:
+        return Response(self.user.username)
+
+
+def test_a_view_that_forgets_to_need_a_token_does_nothing_in_the_name_of_nobody(rf, amina):
+    view = _ForgetfulView.as_view()
+    assert view(rf.get("/")).status_code == 403
+    known = view(rf.get("/", headers={"X-Auth-Token": amina.api_token}))
+    assert (known.status_code, known.data) == (200, "amina")
