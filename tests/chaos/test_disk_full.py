@@ -95,12 +95,14 @@ def test_a_result_without_room_waits_for_it(site: Site, service: MichiganServer,
             )
             assert job.status == "running"
             assert site.api.files(job_id) == []
+            assert service.count("download") == 0
             assert not [path for path in site.files() if path.startswith("results/")]
         job = site.wait(job_id, seconds=150)
         assert job.status == "completed", job.reason
         (file,) = site.api.files(job_id)
         assert file.size == len(content)
-        assert sum(next(iter(service.jobs.values())).downloaded.values()) <= 2
+        # One more only where a busy machine took the worker's lease away in the middle of it.
+        assert service.count("download") <= 2
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE], ids=["small", "large"])

@@ -27,6 +27,8 @@ __all__ = [
     "StoredUpload",
     "absolute",
     "adopt",
+    "arrived",
+    "arriving",
     "digest",
     "find",
     "keep_upload",
@@ -216,6 +218,25 @@ def result_path(*, job_id: uuid.UUID, attempt: int, name: str) -> str:
     """
     mark = hashlib.sha256(name.encode()).hexdigest()[:12]
     return str(RESULTS / str(job_id) / str(attempt) / f"{mark}-{_safe(name, _MOST_RESULT_NAME)}")
+
+
+def arriving(target: Path, *, holder: int) -> Path:
+    """Where a result on its way to `target` is put when it is whole, by one holder of its job."""
+    return target.with_name(f"{target.name}.{holder}")
+
+
+def arrived(target: Path) -> Path | None:
+    """A whole file for `target`, there or where a holder before left it; `None` if there is none.
+
+    A holder that died, or lost its job, after the last byte leaves what is as good as new.
+    """
+    if target.is_file():
+        return target
+    if not target.parent.is_dir():
+        return None
+    before = f"{target.name}."
+    left = (path for path in target.parent.iterdir() if path.name.startswith(before))
+    return next((path for path in left if path.name.removeprefix(before).isdecimal()), None)
 
 
 def settle(temporary: Path, target: Path) -> None:

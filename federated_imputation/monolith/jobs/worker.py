@@ -277,14 +277,15 @@ class _Step:
     def _download(self, file: ExternalFile, target: Path) -> Download:
         """`file`, whole, at `target` or beside it.
 
-        Nothing but a whole file ever gets the name `target`, so one that is there already was
-        fetched by a worker that died before it could say so, and is not fetched again.
+        Only a whole file ever gets one of these names, so one that is there already was fetched by
+        a worker that could not say so (it died, or the database was away) and costs no second
+        download. Who takes over may move it, but this worker then has lost the job.
         """
-        if target.is_file():
-            size, sha256 = storage.digest(target)
-            return Download(path=target, size=size, sha256=sha256)
+        if (whole := storage.arrived(target)) is not None:
+            size, sha256 = storage.digest(whole)
+            return Download(path=whole, size=size, sha256=sha256)
         storage.make_folder(target.parent)
-        beside = target.with_name(f"{target.name}.{self._claim.fence}")
+        beside = storage.arriving(target, holder=self._claim.fence)
         try:
             password = accounts.reveal_result_password(job_id=self._job.pk)
         except accounts.Undecryptable as error:

@@ -2,17 +2,24 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models import F
 
+from apps.federation.protocol import Download, ExternalFile
 from federated_imputation.monolith.jobs.decisions.submitting import LEAST_GRACE, grace
 from federated_imputation.monolith.jobs.lease import LEASE, Hold, LeaseLost, claim
 from federated_imputation.monolith.jobs.models import JobWork
 from tests.bgzf import VCF, bgzf
 from tests.job_world import FILES, World, upload
 from tests.michigan_server import CutRequest, Reply
+
+
+class WorkerDied(Exception):
+    """In place of the signal that ends a worker."""
 
 
 def delayed(world: World, method: str, *, before_byte: int) -> Callable[..., Any]:
@@ -36,6 +43,33 @@ def delayed(world: World, method: str, *, before_byte: int) -> Callable[..., Any
     return connect
 
 
+def after_download(world: World, name: str, then: Callable[[], None]) -> Callable[..., Any]:
+    """The service; `then` happens when the file `name` is here, whole."""
+
+    def connect(**who: Any) -> Any:
+        service = world.connect(**who)
+        original = service.download
+
+        def download(file: ExternalFile, *args: Any, **options: Any) -> Download:
+            fetched = original(file, *args, **options)
+            if file.name == name:
+                then()
+            return fetched
+
+        setattr(service, "download", download)  # noqa: B010
+        return service
+
+    return connect
+
+
+def dies() -> None:
+    raise WorkerDied
+
+
+def is_overtaken() -> None:
+    JobWork.objects.update(fence=F("fence") + 1, lease_until=None)
+
+
 @pytest.mark.parametrize("before_byte", [0, 500_000])
 def test_worker_that_may_have_lost_its_lease_sends_nothing_more(world: World, before_byte: int):
     study = upload(content=bgzf(VCF) + os.urandom(1_000_000))
@@ -57,6 +91,23 @@ def test_worker_that_may_have_lost_its_lease_fetches_nothing_more(world: World):
     assert not world.stored(job_id)
     assert world.finish(job_id).status == "completed"
     assert world.stored(job_id) == FILES
+
+
+@pytest.mark.parametrize("loses", [dies, is_overtaken])
+@pytest.mark.parametrize("name", FILES)
+def test_result_that_was_whole_when_its_worker_lost_the_job_costs_no_second_download(
+    world: World, name: str, loses: Callable[[], None]
+):
+    job_id = world.submit()
+    while world.server.count("download") <= list(FILES).index(name):
+        with suppress(WorkerDied):
+            world.go_on(job_id, after_download(world, name, loses))
+    assert name not in world.stored(job_id)
+
+    world.clock.move(LEASE)
+    assert world.finish(job_id).status == "completed"
+    assert world.stored(job_id) == FILES
+    assert world.server.count("download") == len(FILES)
 
 
 def test_lease_that_is_renewed_is_held_on(world: World):
