@@ -23,10 +23,13 @@ import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
+
+import time_machine
 
 from federated_imputation import deployments
 from tests.servers import Servers
@@ -113,6 +116,7 @@ def _mutate(deployment: str, *, part: int, seed: str, only: str) -> int:
             override_settings(**package.settings(Path(folder))),
         ):
             scene = package.build_scene()
+            built = datetime.now(tz=UTC)
             mutants = [
                 mutant
                 for module in _modules(package.MUTATED)
@@ -124,7 +128,7 @@ def _mutate(deployment: str, *, part: int, seed: str, only: str) -> int:
             planned = _plan(scene, package.ROWS, mutants)
             connection.close()
             verdicts = []
-            for verdict in _verdicts(scene, planned):
+            for verdict in _verdicts(scene, planned, built=built):
                 verdicts.append(verdict)
                 _show(verdict)
     finally:
@@ -207,21 +211,29 @@ def _manner(case: "Case") -> str:
     return "script" if "script" in case.actor.name else "token"
 
 
-def _verdicts(scene: "Scene", planned: "Iterable[tuple[Mutant, list[Case]]]") -> Iterator[Verdict]:
-    """Fork for each mutant, as many at a time as there are processors."""
+def _verdicts(
+    scene: "Scene", planned: "Iterable[tuple[Mutant, list[Case]]]", *, built: datetime
+) -> Iterator[Verdict]:
+    """Fork for each mutant, as many at a time as there are processors.
+
+    Args:
+        built: When the scene was, which is the time of every walk: its tokens live for minutes.
+    """
     waiting: dict[int, tuple[Mutant, int]] = {}
     for mutant, its in planned:
         if not its:
             yield Verdict(mutant=mutant, noticed="", reached=False)
             continue
-        waiting |= _forked(scene, mutant, its)
+        waiting |= _forked(scene, mutant, its, built=built)
         if len(waiting) >= (os.cpu_count() or 1):
             yield _collected(waiting)
     while waiting:
         yield _collected(waiting)
 
 
-def _forked(scene: "Scene", mutant: "Mutant", its: "list[Case]") -> "dict[int, tuple[Mutant, int]]":
+def _forked(
+    scene: "Scene", mutant: "Mutant", its: "list[Case]", *, built: datetime
+) -> "dict[int, tuple[Mutant, int]]":
     from tests.security.walk import walk
 
     read_end, write_end = os.pipe()
@@ -232,6 +244,7 @@ def _forked(scene: "Scene", mutant: "Mutant", its: "list[Case]") -> "dict[int, t
     status = 1
     try:
         signal.alarm(_CHILD_SECONDS)  # a mutant that hangs has changed something, too
+        time_machine.travel(built).start()
         mutant.apply()
         finding = next(walk(scene, its), "")
         os.write(write_end, str(finding).encode()[:4000])
