@@ -43,9 +43,6 @@ class RightsAdmin(EditableAdmin):
 
     capability: Capability
 
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return super().has_module_permission(request) and self._may(request)
-
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_view_permission(request, obj) and self._may(request)
 
