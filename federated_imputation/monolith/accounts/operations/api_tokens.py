@@ -102,9 +102,8 @@ def hand_in_api_token(*, token: str, origin: Origin, now: datetime) -> None:
 
 def keep_api_tokens(*, user: User, former_hash: str) -> None:
     """Tie API tokens to the hash that `user` has in memory; of the same password as the former."""
-    ApiToken.objects.filter(
-        user=user, user_digest=digest_of(user, password_hash=former_hash)
-    ).update(user_digest=digest_of(user))
+    former = digest_of(user, password_hash=former_hash)
+    user.api_tokens.filter(user_digest=former).update(user_digest=digest_of(user))
 
 
 def note_use(*, token_id: int, last_used_at: datetime | None, now: datetime) -> None:
