@@ -124,6 +124,18 @@ def test_a_revoked_token_is_dead_and_gone_from_the_list(user, person):
     assert delete(f"{PATH}{made['id']}/", token=person).status_code == 404
 
 
+def test_a_token_that_has_ended_is_handed_in_without_effect(user, person):
+    revoked, expired = make(person), make(person, expires_in_days=1)
+    delete(f"{PATH}{revoked['id']}/", token=person)
+    ends = list(ApiToken.objects.order_by("id").values_list("revoked_at", flat=True))
+    with time_machine.travel(timezone.now() + timedelta(days=2)):
+        for made in (revoked, expired):
+            answer = post("/api/auth/token/revoke/", {"token": made["token"]})
+            assert answer.status_code == 200
+    assert list(ApiToken.objects.order_by("id").values_list("revoked_at", flat=True)) == ends
+    assert not AuditLog.objects.filter(action="revoke_token").exists()
+
+
 def test_tokens_of_another_user_are_not_there(user, person):
     made = make(person)
     make_user("eve")
@@ -137,6 +149,7 @@ def test_a_token_dies_on_its_day(user, person):
     token = make(person, expires_in_days=2)["token"]
     with time_machine.travel(timezone.now() + timedelta(days=2, seconds=1)):
         assert not opens(token)
+        assert get(PATH, token=log_in()["access_token"]).json()["results"] == []
 
 
 def test_a_token_dies_with_the_password_and_stays_dead_with_the_next(user, person):
@@ -146,20 +159,36 @@ def test_a_token_dies_with_the_password_and_stays_dead_with_the_next(user, perso
     user.save()
     assert not opens(token)
     assert stored != User.objects.get().password
+    after = log_in(password="another horse")["access_token"]
+    assert get(PATH, token=after).json()["results"] == []
 
 
-def test_a_token_outlives_a_new_hash_of_the_same_password(user, person, settings):
-    token = make(person)["token"]
+def upgrade_hashes(settings):
     settings.PASSWORD_HASHERS = [
         "django.contrib.auth.hashers.ScryptPasswordHasher",
         *settings.PASSWORD_HASHERS,
     ]
     settings.PASSWORD_UPGRADE = True
+
+
+def test_a_token_outlives_a_new_hash_of_the_same_password(user, person, settings):
+    token = make(person)["token"]
+    upgrade_hashes(settings)
     stored = User.objects.get().password
     log_in()
     assert User.objects.get().password != stored
     assert opens(token)
     assert not opens(person)
+
+
+def test_a_token_of_an_earlier_password_stays_dead_with_a_new_hash(user, person, settings):
+    token = make(person)["token"]
+    user.set_password("another horse")
+    user.save()
+    upgrade_hashes(settings)
+    log_in(password="another horse")
+    assert User.objects.get().password != user.password
+    assert not opens(token)
 
 
 def test_a_token_dies_with_deactivation_by_hand(user, person):

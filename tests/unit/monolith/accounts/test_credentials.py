@@ -7,12 +7,22 @@ import pytest
 from cryptography.fernet import Fernet
 from django.db import IntegrityError, connection
 
-from federated_imputation.monolith.accounts.models import ServiceCredential, UserRole
-from federated_imputation.monolith.accounts.operations import forget_job_secrets, store_credential
+from federated_imputation.monolith.accounts.models import (
+    ServiceCredential,
+    UserRole,
+    UserServiceAccess,
+)
+from federated_imputation.monolith.accounts.operations import (
+    forget_job_secrets,
+    forget_service_secrets,
+    store_credential,
+)
 from federated_imputation.monolith.accounts.queries import (
     find_rights,
     reveal_credential,
+    reveal_newer_token,
     reveal_result_password,
+    reveal_tokens,
 )
 from federated_imputation.monolith.accounts.rights import Capability
 from federated_imputation.monolith.accounts.secrets import Undecryptable, decrypt, encrypt
@@ -20,7 +30,8 @@ from tests.factories import NOW, make_service, make_user
 
 pytestmark = pytest.mark.django_db
 Kind = ServiceCredential.Kind
-JOB = uuid.UUID(int=7)
+JOB, OTHER_JOB = uuid.UUID(int=7), uuid.UUID(int=8)
+SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
@@ -35,9 +46,9 @@ def user():
 
 @pytest.fixture
 def store(service):
-    def run(secret, *, kind=Kind.API_TOKEN, **owner):
+    def run(secret, *, kind=Kind.API_TOKEN, now=NOW, **owner):
         owner = {"service_id": service.pk, **owner}
-        return store_credential(kind=kind, secret=secret, now=NOW, **owner)
+        return store_credential(kind=kind, secret=secret, now=now, **owner)
 
     return run
 
@@ -53,7 +64,7 @@ def test_nearest_token_is_used(store, service, user):
     assert reveal(user_id=user.pk, job_id=JOB) == "user's"
     store("job's", kind=Kind.JOB_TOKEN, user_id=user.pk, job_id=JOB)
     assert reveal(user_id=user.pk, job_id=JOB) == "job's"
-    assert reveal(user_id=user.pk, job_id=uuid.UUID(int=8)) == "user's"
+    assert reveal(user_id=user.pk, job_id=OTHER_JOB) == "user's"
     assert reveal(user_id=make_user("grace").pk) == "service's"
     assert reveal() == "service's"
     other = make_service("EUR node")
@@ -70,8 +81,49 @@ def test_expired_token_is_passed_over(store, service, user):
     store("service's")
     store("user's", user_id=user.pk, expires_at=NOW)
     at = {"service_id": service.pk, "user_id": user.pk}
-    assert reveal_credential(**at, now=NOW - timedelta(seconds=1)) == "user's"
+    assert reveal_credential(**at, now=NOW - SECOND) == "user's"
     assert reveal_credential(**at, now=NOW) == "service's"
+
+
+def test_tokens_of_many_jobs_are_what_each_is_given_alone(store, service, user):
+    other, grace = make_service("EUR node"), make_user("grace")
+    store("service's")
+    store("user's", user_id=user.pk)
+    store("job's", kind=Kind.JOB_TOKEN, user_id=user.pk, job_id=JOB)
+    store("over", user_id=grace.pk, expires_at=NOW)
+    store("over", service_id=other.pk, expires_at=NOW)
+    jobs = [
+        (JOB, service.pk, user.pk),
+        (OTHER_JOB, service.pk, user.pk),
+        (uuid.UUID(int=9), service.pk, grace.pk),
+        (uuid.UUID(int=10), other.pk, user.pk),
+    ]
+    told = reveal_tokens(jobs=jobs, now=NOW)
+    assert list(told.values()) == ["job's", "user's", "service's", None]
+    assert told == {
+        job: reveal_credential(service_id=at, user_id=of, job_id=job, now=NOW)
+        for job, at, of in jobs
+    }
+
+
+def test_newer_token_is_the_users_own_for_this_service_while_it_lasts(store, service, user):
+    def reveal():
+        return reveal_newer_token(service_id=service.pk, user_id=user.pk, job_id=JOB, now=NOW)
+
+    of_a_job = {"kind": Kind.JOB_TOKEN, "user_id": user.pk}
+    store("another job's", **of_a_job, job_id=OTHER_JOB, now=NOW + 2 * SECOND)
+    store("service's", now=NOW + SECOND)
+    store("another user's", user_id=make_user("grace").pk, now=NOW + SECOND)
+    elsewhere = make_service("EUR node").pk
+    store("elsewhere", service_id=elsewhere, user_id=user.pk, now=NOW + SECOND)
+    store("job's", **of_a_job, job_id=JOB)
+    assert reveal() is None
+    store("as old", user_id=user.pk)
+    assert reveal() is None
+    store("newer", user_id=user.pk, now=NOW + SECOND)
+    assert reveal() == "newer"
+    store("newer", user_id=user.pk, now=NOW + SECOND, expires_at=NOW)
+    assert reveal() is None
 
 
 def test_storing_again_replaces_the_earlier_secret(store, service, user):
@@ -87,6 +139,7 @@ def test_result_password_is_the_jobs(store, user):
     assert reveal_result_password(job_id=JOB) is None
     store("pw", kind=Kind.RESULT_PASSWORD, user_id=user.pk, job_id=JOB)
     assert reveal_result_password(job_id=JOB) == "pw"
+    assert reveal_result_password(job_id=OTHER_JOB) is None
 
 
 def test_secrets_of_a_job_are_forgotten_together(store, user):
@@ -95,6 +148,18 @@ def test_secrets_of_a_job_are_forgotten_together(store, user):
     store("p", kind=Kind.RESULT_PASSWORD, user_id=user.pk, job_id=JOB)
     assert forget_job_secrets(job_id=JOB) == 2
     assert ServiceCredential.objects.get().user_id == user.pk
+
+
+def test_secrets_of_a_service_are_forgotten_together_and_of_no_other(store, service, user):
+    other = make_service("EUR node")
+    for where in (service, other):
+        UserServiceAccess.objects.create(user=user, service=where, api_key="of earlier days")
+        store("service's", service_id=where.pk)
+        store("user's", service_id=where.pk, user_id=user.pk)
+    assert forget_service_secrets(service_id=service.pk) == 2
+    assert {found.service_id for found in ServiceCredential.objects.all()} == {other.pk}
+    keys = UserServiceAccess.objects.order_by("service_id").values_list("service_id", "api_key")
+    assert list(keys) == [(service.pk, ""), (other.pk, "of earlier days")]
 
 
 def test_database_holds_no_plaintext_and_texts_about_a_row_hold_none(store, user):

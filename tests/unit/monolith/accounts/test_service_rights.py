@@ -18,7 +18,7 @@ from federated_imputation.monolith.accounts.models import (
     UserServiceAccess,
 )
 from federated_imputation.monolith.accounts.operations.api_tokens import create_api_token
-from federated_imputation.monolith.accounts.queries import find_rights
+from federated_imputation.monolith.accounts.queries import count_accessible_services, find_rights
 from tests.factories import NOW, make_service, make_user
 
 pytestmark = pytest.mark.django_db
@@ -429,8 +429,10 @@ def test_membership_that_is_over_is_refused(client, manager, service, group, ada
 
 
 def test_who_is_no_member_cannot_be_removed(client, manager, service, group, ada):
+    member = group.memberships.create(user=make_user("bob"))
     answer = send(client, "post", groups(service, group, "remove_user/"), {"user_id": ada.pk})
     assert answer.status_code == 404
+    assert group.memberships.get() == member
     assert not AuditLog.objects.exists()
 
 
@@ -444,6 +446,18 @@ def test_one_sees_ones_own_accesses_without_keys(client, service, ada):
     assert (row["id"], row["service"], row["service_name"]) == (mine.pk, service.pk, service.name)
     assert "api_key" not in row
     assert row["has_access"] is True
+
+
+def test_accesses_that_count_are_ones_own_to_active_services(service, other_service, ada):
+    closed = make_service("Closed", is_active=False)
+    for user, where, has_access in (
+        (ada, service, True),
+        (ada, other_service, False),
+        (ada, closed, True),
+        (make_user("bob"), service, True),
+    ):
+        UserServiceAccess.objects.create(user=user, service=where, has_access=has_access)
+    assert count_accessible_services(user_id=ada.pk) == 1
 
 
 def test_accesses_are_closed_to_an_anonymous_caller(client):

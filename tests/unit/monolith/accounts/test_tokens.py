@@ -1,11 +1,19 @@
 """Login by token: what it answers, what its tokens open, and what ends them."""
 
+from dataclasses import replace
+
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
+from apps.shared.api.origin import Origin
+from apps.shared.identity.tokens import sign
 from federated_imputation.monolith.accounts.models import AuditLog, TokenFamily
+from federated_imputation.monolith.accounts.operations.keys import get_signing_pair
+from federated_imputation.monolith.accounts.operations.tokens import end_login
+from federated_imputation.monolith.accounts.queries.tokens import digest_of, read_token
 from tests.factories import PASSWORD, make_user
 from tests.unit.monolith.accounts.login import CURRENT_USER, get, log_in, opens, post, refresh
 
@@ -96,11 +104,46 @@ def test_a_refresh_token_used_twice_ends_its_whole_login(user):
     assert answer["WWW-Authenticate"] == 'Bearer realm="api", error="invalid_token"'
     assert not opens(first["access_token"])
     assert not opens(second["access_token"])
-    assert refresh(second["refresh_token"]).status_code == 401
+    for pair in (first, second):
+        assert refresh(pair["refresh_token"]).status_code == 401
     assert opens(other["access_token"])
     row = AuditLog.objects.get(action="reuse_token")
     assert row.user_id == user.pk
     assert row.resource_id == str(TokenFamily.objects.get(revoked_because="reused").pk)
+
+
+def forged(token, **claims):
+    """The token with other claims: signed by us, as no login makes it."""
+    return sign(replace(read_token(token), **claims), pair=get_signing_pair(now=timezone.now()))
+
+
+@pytest.mark.parametrize("claims", [{}, {"token_id": 32 * "0"}], ids=["usable", "used"])
+def test_a_refresh_token_for_the_login_of_another_neither_renews_nor_ends_it(user, claims):
+    eve = make_user("eve")
+    token = log_in()["refresh_token"]
+    stolen = forged(token, user_id=eve.pk, digest=digest_of(eve), **claims)
+    assert refresh(stolen).status_code == 401
+    assert refresh(token).status_code == 200
+
+
+def test_an_access_token_that_names_two_users_opens_nothing(user):
+    token = log_in()["access_token"]
+    assert opens(forged(token))
+    assert not opens(forged(token, user_id=make_user("eve").pk))
+
+
+def test_nobody_ends_the_login_of_another(user):
+    client = Client()
+    token = log_in(client)["access_token"]
+    end_login(
+        user_id=make_user("eve").pk,
+        family=read_token(token).family,
+        everywhere=False,
+        origin=Origin(address=None, user_agent=""),
+        now=timezone.now(),
+    )
+    assert opens(token)
+    assert client.get(CURRENT_USER).status_code == 200
 
 
 def test_tokens_of_one_type_are_not_taken_for_the_other(user):
@@ -149,6 +192,14 @@ def test_logout_everywhere_ends_all_sessions_and_tokens_of_this_user_alone(user)
     assert eve.get(CURRENT_USER).status_code == 200
     assert opens(stranger["access_token"])
     assert AuditLog.objects.get(action="logout").details == {"everywhere": True}
+
+
+def test_a_login_that_has_ended_keeps_its_reason_when_all_end(user):
+    first, other = log_in(), log_in()
+    post("/api/auth/token/revoke/", {"token": first["refresh_token"]})
+    post("/api/auth/logout/", {"everywhere": True}, token=other["access_token"])
+    reasons = TokenFamily.objects.order_by("created_at").values_list("revoked_because", flat=True)
+    assert list(reasons) == ["revoked", "logout"]
 
 
 def test_a_second_login_in_the_same_session_ends_the_tokens_of_the_first(user):
@@ -228,13 +279,15 @@ def test_an_api_token_can_be_handed_in_by_whoever_found_it(user):
 
 def test_revoking_again_or_what_is_no_token_is_answered_alike_and_audited_once(user):
     tokens = log_in()
+    access, last = tokens["access_token"], tokens["refresh_token"]
     answers = [
         post("/api/auth/token/revoke/", {"token": token})
-        for token in (tokens["access_token"], tokens["access_token"], "nonsense", "a.b.c")
+        for token in (access, access, last, last, "nonsense", "a.b.c")
     ]
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.content for answer in answers}) == 1
-    assert AuditLog.objects.filter(action="revoke_token").count() == 1
+    rows = AuditLog.objects.filter(action="revoke_token").order_by("id")
+    assert [row.resource_type for row in rows] == ["access_token", "refresh_token"]
 
 
 def test_one_request_with_a_token_costs_one_query_for_the_token(user, django_assert_num_queries):
