@@ -1,17 +1,26 @@
 """What a real server answers to requests that are too large, before anything is done for them."""
 
 import json
+import shutil
 import socket
+import subprocess
 import threading
+from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPResponse
 
 import pytest
+import requests
 import uvicorn
 
 from federated_imputation.asgi import application
+from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LOGIN = "/api/auth/login/"
+CURL = shutil.which("curl")
+MEGABYTE = 1 << 20
+# Less and much more than what is read of a refused body.
+SIZES = pytest.mark.parametrize("size", [2 * MEGABYTE, 100 * MEGABYTE], ids=["2MB", "100MB"])
 
 
 @pytest.fixture
@@ -72,6 +81,73 @@ def test_a_large_body_without_a_length_is_refused_on_the_way(connection):
     for _ in range(17):
         connection.send(b"10000\r\n" + bytes(1 << 16) + b"\r\n")
     assert_refused(connection.getresponse(), 413, "too_large")
+
+
+class Zeros:
+    """A body as `requests` takes it, of `size` announced bytes; `sent` were read of it."""
+
+    def __init__(self, size: int) -> None:
+        self.len = size
+        self.sent = 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        left = self.len - self.sent
+        size = left if size < 0 else min(size, left)
+        self.sent += size
+        return bytes(size)
+
+
+def pieces(size: int) -> Iterator[bytes]:
+    for _ in range(size // 65_536):
+        yield bytes(65_536)
+
+
+@SIZES
+@pytest.mark.parametrize("make", [bytes, pieces, Zeros], ids=["whole", "chunked", "streamed"])
+def test_a_client_that_sends_before_it_reads_sees_the_refusal(server, make, size):
+    host, port = server
+    for _ in range(3):
+        answer = requests.post(
+            f"http://{host}:{port}{LOGIN}",
+            data=make(size),
+            headers={"Content-Type": "application/json"},
+            timeout=20,
+        )
+        assert answer.status_code == 413
+        assert answer.json()["detail"] == "The request is larger than 1 MB."
+
+
+def test_a_client_that_sends_to_a_full_disk_sees_the_refusal(server, client, settings):
+    client.force_login(make_user())
+    settings.GENOTYPE_STORAGE_MB = 1 << 40
+    host, port = server
+    study = Zeros(1 << 55)
+    answer = requests.post(
+        f"http://{host}:{port}/api/files/",
+        data=study,
+        cookies={"sessionid": client.cookies["sessionid"].value},
+        headers={"Content-Type": "multipart/form-data; boundary=study"},
+        timeout=20,
+    )
+    assert answer.status_code == 507
+    assert answer.json()["detail"].startswith("The disk of this server is full")
+    assert study.sent < 1 << 30
+
+
+@SIZES
+@pytest.mark.parametrize("expect", ["100-continue", ""])
+@pytest.mark.skipif(CURL is None, reason="curl is not installed")
+def test_curl_sees_the_refusal(server, tmp_path, expect, size):
+    host, port = server
+    body = tmp_path / "body"
+    with body.open("wb") as file:
+        file.truncate(size)
+    options = ["-sS", "--max-time", "20", "-X", "POST", "-w", "\\n%{http_code}"]
+    sent = ["-H", f"Expect: {expect}", "-T", str(body), f"http://{host}:{port}{LOGIN}"]
+    done = subprocess.run([str(CURL), *options, *sent], capture_output=True, text=True, check=False)
+    answer, _, status = done.stdout.rpartition("\n")
+    assert status == "413", done.stderr
+    assert json.loads(answer)["detail"] == "The request is larger than 1 MB."
 
 
 def test_the_rest_of_a_refused_body_is_nobodys_next_request(server):
