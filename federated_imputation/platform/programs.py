@@ -47,7 +47,6 @@ def work(*, heartbeat: str) -> None:
     worker = _celery().Worker(
         hostname=f"{deployments.current().name}@{socket.gethostname()}",
         pool="threads",
-        concurrency=32,  # a slow transfer holds a thread; threads are made when they are needed
         loglevel="INFO",
         quiet=True,
         heartbeat_interval=5,

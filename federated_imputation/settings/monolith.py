@@ -164,6 +164,8 @@ CELERY_IMPORTS = [
     "federated_imputation.monolith.jobs.tasks",
 ]
 CELERY_TASK_IGNORE_RESULT = True
+# Threads of a worker, made when they are needed: a slow call holds one.
+CELERY_WORKER_CONCURRENCY = 32
 # Beat's messages die unread when no worker runs; the rows keep what is due.
 CELERY_BEAT_SCHEDULE = {
     "accounts.sweep": {"task": "accounts.sweep", "schedule": 3600.0, "options": {"expires": 600}},

@@ -6,6 +6,7 @@ a time. Every other step is announced and held by itself.
 """
 
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +14,7 @@ from typing import Final
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, Q
+from django.db.models import Count, F, Q
 
 from apps.shared.leases import LEASE, Claim, Hold, LeaseLost, Leases, held
 from federated_imputation.monolith.jobs.models import JobWork
@@ -73,14 +74,21 @@ def claim_due(*, now: datetime, most: int = _AT_ONCE) -> list[uuid.UUID]:
 
 
 @transaction.atomic
-def claim_due_looks(*, now: datetime) -> list[list[uuid.UUID]]:
-    """Jobs that are due for a look, in batches of one service each; else as `claim_due`."""
+def claim_due_looks(*, now: datetime, most: int = _LOOKS_A_TICK) -> list[list[uuid.UUID]]:
+    """Jobs that are due for a look, in batches of one service each; else as `claim_due`.
+
+    A service at which enough are under way comes when they are done, and the jobs of others before
+    the rest of its own.
+    """
+    under_way = _looks_under_way(now)
+    full = [service_id for service_id, many in under_way.items() if many >= _LOOKS_UNDER_WAY]
     unannounced = Q(dispatched_until__isnull=True) | Q(dispatched_until__lte=now)
     due = list(
         JobWork.objects.select_for_update(skip_locked=True, of=("self",))
         .filter(_IS_LOOK, unannounced, next_poll_at__lte=now)
+        .exclude(job__service_id__in=full)
         .order_by("next_poll_at", "job_id")
-        .values_list("job__service_id", "job_id")[:_LOOKS_A_TICK]
+        .values_list("job__service_id", "job_id")[:most]
     )
     if not due:
         return []
@@ -89,12 +97,7 @@ def claim_due_looks(*, now: datetime) -> list[list[uuid.UUID]]:
         by_service.setdefault(service_id, []).append(job_id)
     batches: list[list[uuid.UUID]] = []
     for service_id, job_ids in by_service.items():
-        under_way = JobWork.objects.filter(
-            Q(lease_until__gt=now) | Q(dispatched_until__gt=now),
-            job__service_id=service_id,
-            phase=JobWork.Phase.FOLLOW,
-        ).count()
-        chosen = job_ids[: max(0, _LOOKS_UNDER_WAY - under_way)]
+        chosen = job_ids[: _LOOKS_UNDER_WAY - under_way[service_id]]
         batches += [
             chosen[start : start + LOOKS_AT_ONCE] for start in range(0, len(chosen), LOOKS_AT_ONCE)
         ]
@@ -102,6 +105,17 @@ def claim_due_looks(*, now: datetime) -> list[list[uuid.UUID]]:
     announced = [job_id for batch in batches for job_id in batch]
     JobWork.objects.filter(job_id__in=announced).update(dispatched_until=until)
     return batches
+
+
+def _looks_under_way(now: datetime) -> Counter[int]:
+    """Jobs that are announced for a look, or looked at, by service."""
+    busy = JobWork.objects.filter(
+        Q(lease_until__gt=now) | Q(dispatched_until__gt=now),
+        phase=JobWork.Phase.FOLLOW,
+        next_poll_at__isnull=False,
+    )
+    counted = busy.order_by().values_list("job__service_id").annotate(many=Count("pk"))
+    return Counter(dict(counted))
 
 
 def claim(job_id: uuid.UUID, *, now: datetime) -> Claim | None:

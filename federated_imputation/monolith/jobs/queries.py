@@ -1,6 +1,7 @@
 """Reads of the jobs domain. Whose jobs one sees is decided here, in the queryset."""
 
 from collections import Counter
+from collections.abc import Collection
 from uuid import UUID
 
 from django.db.models import Count, Prefetch, Q, QuerySet
@@ -17,6 +18,7 @@ __all__ = [
     "is_input",
     "jobs",
     "recent_jobs",
+    "service_of",
     "updates",
     "updates_of_job",
 ]
@@ -101,6 +103,12 @@ def recent_jobs(*, user_id: int, limit: int) -> QuerySet[ImputationJob]:
         .select_related("user", "service", "reference_panel")
         .order_by("-created_at", "-id")[:limit]
     )
+
+
+def service_of(*, job_ids: Collection[UUID]) -> int | None:
+    """The one service that jobs are for; `None` when all of them are gone."""
+    found = ImputationJob.objects.filter(pk__in=job_ids)
+    return found.values_list("service_id", flat=True).first()
 
 
 def is_input(*, path: str) -> bool:

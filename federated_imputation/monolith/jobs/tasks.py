@@ -1,22 +1,26 @@
 """Celery in: the tick, one step of one job, the sweep. None of them ever waits for a job.
 
 The tick runs in a thread of its own in each worker, so that no number of slow calls keeps it from
-announcing what is due; workers share the due rows.
+announcing what is due; workers share the due rows. Steps take turns (`jobs.turns`), so that no
+number of slow services keeps the others waiting.
 """
 
 import logging
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 from uuid import UUID
 
 from celery import shared_task
 from celery.signals import worker_ready, worker_shutdown
+from django.conf import settings
 from django.db import Error, connection
 from django.utils import timezone
 
 from federated_imputation.monolith.files import operations as files
 from federated_imputation.monolith.jobs import dispatch, lease, looks, queries, worker
+from federated_imputation.monolith.jobs.turns import Turns
 
 __all__ = ["advance", "announce", "look", "sweep", "tick", "tick_until"]
 
@@ -24,6 +28,7 @@ __all__ = ["advance", "announce", "look", "sweep", "tick", "tick_until"]
 logger = logging.getLogger(__name__)
 TICK_SECONDS: Final = 1.0
 _ending: Final = threading.Event()
+_turns: Final = Turns(threads=settings.CELERY_WORKER_CONCURRENCY)
 
 
 @worker_ready.connect
@@ -70,16 +75,26 @@ def tick() -> None:
 
 @shared_task(name="jobs.advance", ignore_result=True)
 def advance(job_id: str) -> None:
-    """Do one step of a job; announce the next one when it is due at once."""
-    if worker.advance(UUID(job_id)):
-        dispatch.send(UUID(job_id))
+    """Do one step of a job, in its turn; announce the next one when it is due at once."""
+    job = UUID(job_id)
+    service = queries.service_of(job_ids=[job])
+    if service is None:
+        return
+    with _turns.turn(service, step=job, again=partial(dispatch.send, job)) as is_our_turn:
+        if is_our_turn and worker.advance(job):
+            dispatch.send(job)
 
 
 @shared_task(name="jobs.look", ignore_result=True)
 def look(job_ids: list[str]) -> None:
-    """Ask how these jobs of one service stand; announce the steps that follow."""
-    for job_id in looks.look([UUID(job_id) for job_id in job_ids]):
-        dispatch.send(job_id)
+    """Ask how these jobs of one service stand, in their turn; announce the steps that follow."""
+    jobs = tuple(UUID(job_id) for job_id in job_ids)
+    service = queries.service_of(job_ids=jobs)
+    if service is None:
+        return
+    with _turns.turn(service, step=jobs, again=partial(dispatch.send_looks, jobs)) as is_our_turn:
+        for job in looks.look(jobs) if is_our_turn else ():
+            dispatch.send(job)
 
 
 @shared_task(name="jobs.sweep", ignore_result=True)
