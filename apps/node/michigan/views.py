@@ -5,7 +5,6 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db.models import Count
-from django.http import Http404
 from django.utils import timezone
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
@@ -70,12 +69,6 @@ class MichiganView(APIView):
     """Base of all views: tokens are read, and who may is said by each view itself."""
 
     authentication_classes = [TokenAuthentication]
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Before any method: a part of the path that no row can hold leads nowhere."""
-        if not all(is_storable(part) for part in kwargs.values()):
-            raise Http404
-        super().initial(request, *args, **kwargs)
 
     @property
     def user(self) -> User:
