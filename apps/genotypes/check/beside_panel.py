@@ -11,41 +11,21 @@ from typing import Final
 
 import numpy as np
 
+from apps.genotypes.check.chunks import ChunkTally
 from apps.genotypes.check.findings import Findings
 from apps.genotypes.check.lines import Bytes, Flags, Numbers
-from apps.genotypes.check.report import Accepted, ChunkReport, Example, PanelReport
-from apps.genotypes.job_rules import CHUNK_SIZE, Chunk, Totals, check_totals, judge_chunk
-from apps.genotypes.qc import AlleleMatch, VerdictKind, compare_alleles
+from apps.genotypes.check.matching import BASES, MATCHES, MATCHING, TYPED_ONLY, compare_sites
+from apps.genotypes.check.report import Accepted, Example, PanelReport
+from apps.genotypes.job_rules import Totals, check_totals
+from apps.genotypes.qc import AlleleMatch, VerdictKind
 from apps.genotypes.rules import PanelRules
-from apps.genotypes.sites import NO_SNP, SiteTable, open_site_table, read_site_manifest
+from apps.genotypes.sites import SiteTable, open_site_table, read_site_manifest
 
-__all__ = ["MATCHING", "PanelChoice", "PanelTally", "Snps", "compare_sites"]
+__all__ = ["PanelChoice", "PanelTally", "Snps"]
 
-_BASES: Final = (b"A", b"C", b"G", b"T")
-_MATCHES: Final = tuple(AlleleMatch)
-_MISMATCH: Final = _MATCHES.index(AlleleMatch.MISMATCH)
-MATCHING: Final = _MATCHES.index(AlleleMatch.SAME)
-_KEPT: Final = (MATCHING, _MATCHES.index(AlleleMatch.AMBIGUOUS))
-_TYPED_ONLY: Final = len(_MATCHES)
 # Lookups between which the table's pages are given back.
 _STEP: Final = 1024
-_MOST_MISSING: Final = 0.1
-
-
-def _match_table() -> Bytes:
-    """`AlleleMatch` by our code and the panel's, by the rule that judges one site."""
-    table = np.full((NO_SNP, NO_SNP + 1), _MISMATCH, np.uint8)
-    for ours in range(NO_SNP):
-        for theirs in range(NO_SNP):
-            match = compare_alleles(
-                _BASES[ours // 4], _BASES[ours % 4], _BASES[theirs // 4], _BASES[theirs % 4]
-            )
-            table[ours, theirs] = _MATCHES.index(match)
-    return table
-
-
-_TABLE: Final = _match_table()
-
+_AMBIGUOUS: Final = MATCHES.index(AlleleMatch.AMBIGUOUS)
 _FINDINGS: Final[Mapping[AlleleMatch, tuple[str, str]]] = {
     AlleleMatch.FLIP: ("panel-flips", "Sites are on the other strand than the panel's."),
     AlleleMatch.FLIP_AND_SWITCH: (
@@ -85,6 +65,7 @@ class Snps:
     Attributes:
         name: Of the chromosome, without `chr`; of X the region, `X.nonPAR`.
         positions, codes, numbers: Of each line: POS, the alleles as `snp_code`, its number.
+        low: Lines with more missing genotypes than a service takes.
         missing: Lines with a missing allele: whether a genotype is missing, shape
             (those lines, samples).
         with_missing: Which lines these are.
@@ -94,6 +75,7 @@ class Snps:
     positions: Numbers
     codes: Bytes
     numbers: Numbers
+    low: Flags
     missing: Flags
     with_missing: Flags
 
@@ -109,7 +91,6 @@ class PanelTally:
         self, choice: PanelChoice, *, samples: int, build: str | None, findings: Findings
     ) -> None:
         self._choice = choice
-        self._samples = samples
         self._findings = findings
         manifest = read_site_manifest(choice.tables) if choice.tables is not None else None
         self.known = manifest is not None
@@ -118,8 +99,7 @@ class PanelTally:
         self._totals = Totals()
         self._tables: dict[str, SiteTable | None] = {}
         self._lacking: set[str] = set()
-        self._open: dict[tuple[str, int], Chunk] = {}
-        self._closed: dict[tuple[str, int], ChunkReport] = {}
+        self._chunks = ChunkTally(samples=samples, rules=choice.rules)
         if not self.known:
             findings.add(
                 "panel-sites", "The sites of this panel are not known here.", panel=choice.key
@@ -160,16 +140,20 @@ class PanelTally:
     def _add_some(self, table: SiteTable, snps: Snps, part: slice) -> None:
         positions, codes = snps.positions[part], snps.codes[part]
         sites, matches = compare_sites(table, positions, codes)
-        with_missing = snps.with_missing[part]
-        before = int(snps.with_missing[: part.start].sum())
-        missing = snps.missing[before : before + int(with_missing.sum())]
-        low = np.zeros(len(positions), bool)
-        low[with_missing] = missing.mean(axis=1) > _MOST_MISSING if missing.size else False
-        in_panel = np.isin(matches, _KEPT)
-        low &= in_panel
+        in_panel = (matches == MATCHING) | (matches == _AMBIGUOUS)
+        low = in_panel & snps.low[part]
         self._count(matches, low)
         self._note(table, snps, part, sites, matches)
-        self._count_chunks(snps.name, positions, matches, in_panel & ~low, with_missing, missing)
+        with_missing = snps.with_missing[part]
+        before = int(snps.with_missing[: part.start].sum())
+        self._chunks.add(
+            snps.name,
+            positions,
+            typed_only=matches == TYPED_ONLY,
+            kept=in_panel & ~low,
+            missing=snps.missing[before : before + int(with_missing.sum())],
+            with_missing=with_missing,
+        )
         if low.any():
             number = snps.numbers[part]
             self._findings.add(
@@ -186,16 +170,17 @@ class PanelTally:
         table.release()
 
     def _count(self, matches: Bytes, low: Flags) -> None:
-        counts = np.bincount(matches, minlength=_TYPED_ONLY + 1).tolist()
+        counts = np.bincount(matches, minlength=TYPED_ONLY + 1).tolist()
+        left_out = int(low.sum())
         totals, kinds = self._totals, self._totals.kinds
-        kinds[VerdictKind.TYPED_ONLY] += counts[_TYPED_ONLY]
-        totals.found += sum(counts[:_TYPED_ONLY])
-        totals.matching += counts[_KEPT[0]]
-        totals.palindromic += counts[_KEPT[1]]
+        kinds[VerdictKind.TYPED_ONLY] += counts[TYPED_ONLY]
+        totals.found += sum(counts[:TYPED_ONLY])
+        totals.matching += counts[MATCHING]
+        totals.palindromic += counts[_AMBIGUOUS]
         for match, kind in _EXCLUDED.items():
-            kinds[kind] += counts[_MATCHES.index(match)]
-        kinds[VerdictKind.LOW_CALL_RATE] += int(low.sum())
-        kinds[VerdictKind.IN_PANEL] += sum(counts[match] for match in _KEPT) - int(low.sum())
+            kinds[kind] += counts[MATCHES.index(match)]
+        kinds[VerdictKind.LOW_CALL_RATE] += left_out
+        kinds[VerdictKind.IN_PANEL] += counts[MATCHING] + counts[_AMBIGUOUS] - left_out
 
     def _room(self, rule: str) -> int:
         return self._findings.room(rule, self._choice.key)
@@ -205,13 +190,13 @@ class PanelTally:
     ) -> None:
         positions, codes, numbers = snps.positions[part], snps.codes[part], snps.numbers[part]
         for match, (rule, message) in _FINDINGS.items():
-            rows = np.flatnonzero(matches == _MATCHES.index(match))
+            rows = np.flatnonzero(matches == MATCHES.index(match))
             if not len(rows):
                 continue
             examples = []
             for row in rows[: self._room(rule)].tolist():
                 site = table.site(int(sites[row]))
-                ours = "/".join(_BASES[base].decode() for base in divmod(int(codes[row]), 4))
+                ours = "/".join(BASES[base].decode() for base in divmod(int(codes[row]), 4))
                 theirs = b"/".join([site.ref[:20], site.alt[:20]]).decode("ascii", "replace")
                 text = f"{snps.name}:{positions[row]} {ours}, panel {theirs}"
                 examples.append(Example(line=int(numbers[row]), text=text))
@@ -223,59 +208,6 @@ class PanelTally:
                 examples=examples,
                 panel=self._choice.key,
             )
-
-    def _count_chunks(
-        self,
-        name: str,
-        positions: Numbers,
-        matches: Bytes,
-        kept: Flags,
-        with_missing: Flags,
-        missing: Flags,
-    ) -> None:
-        chunks = (positions - 1) // CHUNK_SIZE
-        for number in np.unique(chunks).tolist():
-            here = chunks == number
-            chunk = self._chunk(name, number)
-            typed_only = int((here & (matches == _TYPED_ONLY)).sum())
-            chunk.typed_only += typed_only
-            chunk.found += int(here.sum()) - typed_only
-            counted = here & kept
-            chunk.sites += int(counted.sum())
-            chunk.called += int(counted.sum())
-            if missing.size:
-                chunk.called -= missing[counted[with_missing]].sum(axis=0)
-
-    def _chunk(self, name: str, number: int) -> Chunk:
-        """The open chunk of that number; the others are judged, since they hold a number a sample.
-
-        In a sorted file none is opened twice. In another one its samples start anew, which only
-        makes their call rates look better: the file is refused for its order already.
-        """
-        key = (name, number)
-        if key not in self._open:
-            self._close_chunks()
-            chunk = Chunk(chromosome=name, number=number, samples=self._samples)
-            if (before := self._closed.pop(key, None)) is not None:
-                chunk.found, chunk.sites = before.found, before.sites
-                chunk.typed_only = before.compared - before.found
-                chunk.called += before.sites
-            self._open[key] = chunk
-        return self._open[key]
-
-    def _close_chunks(self) -> None:
-        rules = self._choice.rules
-        for key, chunk in self._open.items():
-            fault = judge_chunk(chunk, rules)
-            self._closed[key] = ChunkReport(
-                name=chunk.name,
-                compared=chunk.found + chunk.typed_only,
-                found=chunk.found,
-                sites=chunk.sites,
-                samples_low_call_rate=chunk.samples_below(rules.sample_call_rate),
-                fault=fault.value if fault else None,
-            )
-        self._open.clear()
 
     def report(
         self, chunks: Iterable[tuple[str, int]], refused: Sequence[str], *, complete: bool
@@ -301,9 +233,10 @@ class PanelTally:
                 accepted=Accepted.NO if refused else Accepted.UNKNOWN,
                 reasons=(*refused, reason),
             )
-        self._close_chunks()
-        self._add_empty_chunks(chunks)
-        judged = [self._closed[key] for key in sorted(self._closed)]
+        self._chunks.add_empty(
+            (name, number) for name, number in chunks if name.partition(".")[0] not in self._lacking
+        )
+        judged = self._chunks.close()
         kept = sum(chunk.fault is None for chunk in judged)
         reasons = [*refused]
         reasons += [
@@ -346,44 +279,7 @@ class PanelTally:
             low_call_rate=kinds[VerdictKind.LOW_CALL_RATE],
             chunks_kept=kept,
             chunks_excluded=len(judged) - kept,
-            chunks=tuple(judged),
+            chunks=judged,
             accepted=accepted,
             reasons=tuple(reasons),
         )
-
-    def _add_empty_chunks(self, chunks: Iterable[tuple[str, int]]) -> None:
-        """A service also judges the chunks in which nothing is left to compare."""
-        for name, number in chunks:
-            if (name, number) not in self._closed and name.partition(".")[0] not in self._lacking:
-                self._chunk(name, number)
-                self._close_chunks()
-
-
-def compare_sites(table: SiteTable, positions: Numbers, codes: Bytes) -> tuple[Numbers, Bytes]:
-    """Find the panel's site for each of ours, and how their alleles stand to each other.
-
-    Where the panel has several sites at a position, the one of the same alleles is taken, else the
-    last.
-
-    Returns:
-        Numbers of the panel's sites (of no meaning for typed-only ones), and how they match:
-        `MATCHING` for the same alleles, else the index of their `AlleleMatch`, or one more.
-    """
-    low = np.searchsorted(table.positions, positions.astype(np.int32))
-    # The next position would end the run; runs of more than one site are rare.
-    last = np.minimum(low, len(table) - 1)
-    typed_only = table.positions[last] != positions
-    same = table.codes[last] == codes
-    step = 1
-    open_ = ~typed_only
-    sites = last.copy()
-    while open_.any():
-        nxt = np.minimum(low + step, len(table) - 1)
-        open_ &= (low + step < len(table)) & (table.positions[nxt] == positions)
-        take = open_ & ~same
-        sites[take] = nxt[take]
-        same |= take & (table.codes[nxt] == codes)
-        step += 1
-    matches = _TABLE[codes, table.codes[sites]]
-    matches[typed_only] = _TYPED_ONLY
-    return sites, matches

@@ -5,15 +5,18 @@ What does not fit into four bytes (allele 10, three alleles) is left to `parse_c
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 
 from apps.genotypes.calls import ABSENT, MISSING, Calls, CallsError, parse_calls
 from apps.genotypes.check import words as bits
 from apps.genotypes.check.lines import Bytes, Flags, Numbers, Records
-from apps.genotypes.check.words import Words, word
+from apps.genotypes.check.words import Words
 
-__all__ = ["Genotypes", "read_genotypes"]
+__all__ = ["Genotypes", "read_genotypes", "too_few_called"]
+
+_MOST_MISSING: Final = 0.1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -96,19 +99,8 @@ def read_genotypes(records: Records, samples: int) -> Genotypes:
     """Judge all genotypes of some lines whose FORMAT starts with GT."""
     if records.words is not None:
         return Genotypes(words=records.words, malformed={})
-    words = np.zeros((len(records), samples), np.uint32)
-    places = records.tabs[:, 8:] + 1
-    for byte in range(4):
-        words |= bits.LOOKUP[records.array[places + byte]].astype(np.uint32) << np.uint32(8 * byte)
-    haploid = (words & bits.FIRST_TWO) == bits.HAPLOID
-    good = (((words & bits.KINDS) == bits.DIPLOID) | haploid).all(axis=1)
-    # Nothing may follow a genotype whose FORMAT is GT alone.
     alone = records.tabs[:, 8] - records.tabs[:, 7] == 3
-    if alone.any():
-        colon = np.where(haploid, word(0, bits.COLON), word(0, 0, 0, bits.COLON))
-        good &= ~(alone & ((words & colon) != 0).any(axis=1))
-    if haploid.any():
-        words[haploid] = _one_allele(words[haploid])
+    words, good = bits.read_cells(records.cell_starts(), alone)
     malformed = {}
     for row in np.flatnonzero(~good).tolist():
         try:
@@ -117,13 +109,6 @@ def read_genotypes(records: Records, samples: int) -> Genotypes:
             malformed[row] = f"{error}."
             words[row] = 0
     return Genotypes(words=words, malformed=malformed)
-
-
-def _one_allele(words: Words) -> Words:
-    """Genotypes of one allele; a lone dot is missing twice, as `parse_calls` has it."""
-    first = words & bits.FIRST_ONLY
-    lone = (first & bits.FIRST_MISSING) != 0
-    return np.where(lone, bits.BOTH_MISSING, first | bits.ONE_ALLELE).astype(np.uint32)
 
 
 def _from_calls(records: Records, row: int, samples: int) -> Words:
@@ -139,3 +124,13 @@ def _from_calls(records: Records, row: int, samples: int) -> Words:
     if b"/" in cells:
         words |= bits.ANY_SLASH
     return words
+
+
+def too_few_called(missing: Flags) -> Flags:
+    """Lines with more than 10 % of their genotypes missing.
+
+    Args:
+        missing: Whether a genotype is, shape (lines, samples).
+    """
+    counts = missing.sum(axis=1, dtype=np.uint32)
+    return np.asarray(counts / missing.shape[1] > _MOST_MISSING)

@@ -10,12 +10,14 @@ from apps.genotypes.builds import plain_name
 from apps.genotypes.check.findings import shown
 from apps.genotypes.check.lines import Flags, Numbers, Records
 from apps.genotypes.check.report import ChromosomeFacts
+from apps.genotypes.chromosome_x import XRegion, x_region
 
 __all__ = ["Chromosome", "Chromosomes"]
 
 # Names that are told apart; a file of a million contigs has one line in the report.
 _MAX_NAMES: Final = 200
 _MAX_NAME: Final = 64
+_REGIONS: Final = tuple(XRegion)
 
 
 @dataclass(kw_only=True)
@@ -86,6 +88,22 @@ class Chromosomes:
             self._ended.add(int(numbers_before[row]))
             late[row] = int(numbers[row]) in self._ended
         return ~changed & (positions == before), late
+
+    def places(self, numbers: Numbers, positions: Numbers, build: str) -> Numbers:
+        """A number for the chromosome of each line, and for the region on chromosome X."""
+        places = numbers * len(_REGIONS)
+        for number, chromosome in enumerate(self.all):
+            if chromosome.name == "X":
+                for row in np.flatnonzero(numbers == number).tolist():
+                    region = x_region(int(positions[row]), build)
+                    places[row] += _REGIONS.index(region)
+        return places
+
+    def place_name(self, place: int) -> str:
+        """What the service calls it: a chromosome without `chr`, or `X.nonPAR`."""
+        number, region = divmod(place, len(_REGIONS))
+        name = self.all[number].name or ""
+        return _REGIONS[region].value if name == "X" else name
 
     def _is_current(self, records: Records) -> Flags:
         expected = self.all[self._current].spelled

@@ -11,7 +11,9 @@ __all__ = ["MAX_POSITION", "Alleles", "read_alleles", "read_positions", "starts_
 
 MAX_POSITION: Final = 2**29 - 1  # what a tabix index can hold
 
-_DIGITS: Final = 10
+# The places of ten digits, counted from the end of the number, and what a digit there is worth.
+_PLACES: Final = np.arange(10, 0, -1)
+_VALUES: Final = 10 ** (_PLACES - 1)
 _NO_BASE: Final = 4
 _BASE: Final = np.full(256, _NO_BASE, np.uint8)
 _BASE[np.frombuffer(b"ACGT", np.uint8)] = range(4)
@@ -34,16 +36,13 @@ class Alleles:
 
 def read_positions(records: Records) -> Numbers:
     """POS of each line; 0 where it is no number of at most ten digits."""
-    ends = records.tabs[:, 1]
-    lengths = ends - records.tabs[:, 0] - 1
-    good = (lengths > 0) & (lengths <= _DIGITS)
-    positions = np.zeros(len(records), np.int64)
-    for place in range(int(lengths[good].max(initial=0))):
-        digits = records.array[ends - 1 - place].astype(np.int64) - ord("0")
-        inside = lengths > place
-        good &= ~inside | ((digits >= 0) & (digits <= 9))
-        positions += np.where(inside, digits, 0) * 10**place
-    return np.where(good, positions, 0)
+    ends = records.tabs[:, 1, None]
+    lengths = ends - records.tabs[:, :1] - 1
+    digits = records.array[ends - _PLACES] - np.uint8(ord("0"))
+    inside = lengths >= _PLACES
+    good = (lengths[:, 0] > 0) & (lengths[:, 0] <= len(_PLACES))
+    good &= ((digits <= 9) | ~inside).all(axis=1)
+    return np.where(good, (digits * inside) @ _VALUES, 0)
 
 
 def read_alleles(records: Records) -> Alleles:

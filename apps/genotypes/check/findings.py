@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
+import numpy as np
+import numpy.typing as npt
+
 from apps.genotypes.check.catalog import RULES
 from apps.genotypes.check.report import MAX_EXAMPLES, Example, Finding, Severity
 
@@ -69,6 +72,31 @@ class Findings:
             old,
             count=old.count + count,
             examples=(*old.examples, *examples)[:MAX_EXAMPLES],
+        )
+
+    def add_lines(
+        self,
+        rule: str,
+        message: str,
+        numbers: npt.NDArray[np.int64],
+        texts: Iterable[str] | None = None,
+    ) -> None:
+        """Note lines that break a rule.
+
+        Args:
+            numbers: Of the lines, in their order, at least one.
+            texts: What stands there; no more are taken than there is room for.
+        """
+        lines = numbers[: self.room(rule)].tolist()
+        self.add(
+            rule,
+            message,
+            line=int(numbers[0]),
+            count=len(numbers),
+            examples=[
+                Example(line=line, text=text)
+                for line, text in zip(lines, texts or [""] * len(lines), strict=False)
+            ],
         )
 
     def errors(self) -> list[Finding]:

@@ -10,16 +10,16 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
 from apps.genotypes.bgzf import LineTooLong
 from apps.genotypes.check.content import PIECE, Piece
 from apps.genotypes.check.header import MAX_LINE
-from apps.genotypes.check.words import Words, read_fixed
+from apps.genotypes.check.words import Flags, Words, read_fixed
 
-__all__ = ["Bytes", "Flags", "Numbers", "Records", "TextLines", "whole_lines"]
+__all__ = ["Bytes", "Flags", "Numbers", "Records", "TextLines", "distinct", "whole_lines"]
 
 Numbers = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
 
 _MAX_LINES: Final = 16_384
@@ -27,13 +27,12 @@ _MAX_LINES: Final = 16_384
 _PAD: Final = b"\n" * 16
 # Nine columns of a letter, or none, and the tabs behind them.
 _SHORTEST: Final = 12
+# What is before the genotypes of a line that has nothing else in its sample columns.
+_FORMAT: Final = np.frombuffer(b"\tGT\t", np.uint8)
 
 
 def whole_lines(pieces: Iterable[Piece]) -> Iterator[Piece]:
     """Cut pieces at line ends, so that each holds whole lines; the last one gets its line feed.
-
-    A piece has `_MAX_LINES` lines at most, or one: what is kept of each line is small, but a piece
-    of empty lines has a million.
 
     Raises:
         LineTooLong: no line end within `MAX_LINE` bytes.
@@ -45,7 +44,8 @@ def whole_lines(pieces: Iterable[Piece]) -> Iterator[Piece]:
         read = piece.read
         end = piece.text.rfind(b"\n") + 1
         if end:
-            yield from _few_lines(Piece(text=b"".join([*rest, piece.text[:end]]), read=read))
+            text = b"".join([*rest, memoryview(piece.text)[:end]])
+            yield Piece(text=text, read=read)
             rest, held = [], 0
         if end < len(piece.text):
             rest.append(piece.text[end:])
@@ -54,18 +54,6 @@ def whole_lines(pieces: Iterable[Piece]) -> Iterator[Piece]:
             raise LineTooLong(f"a line is longer than {MAX_LINE} bytes")
     if held:
         yield Piece(text=b"".join([*rest, b"\n"]), read=read)
-
-
-def _few_lines(piece: Piece) -> Iterator[Piece]:
-    if piece.text.count(b"\n") <= _MAX_LINES:
-        yield piece
-        return
-    text = piece.text
-    middle = text.index(b"\n", len(text) // 2) + 1
-    if middle == len(text):
-        middle = text.rindex(b"\n", 0, len(text) // 2) + 1
-    for part in (text[:middle], text[middle:]):
-        yield from _few_lines(Piece(text=part, read=piece.read))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -86,13 +74,24 @@ class TextLines:
     numbers: Numbers
 
     @classmethod
-    def cut(cls, text: bytes, *, first: int) -> "TextLines":
-        """Cut whole lines; `first` is the number of the first one."""
+    def cut(cls, text: bytes, *, first: int) -> "Iterator[TextLines]":
+        """Cut whole lines, `_MAX_LINES` at a time: a megabyte may be as many lines.
+
+        Args:
+            first: The number of the first one.
+        """
+        feeds = np.flatnonzero(np.frombuffer(text, np.uint8) == ord("\n"))
+        start = 0
+        for low in range(0, len(feeds), _MAX_LINES):
+            ends = feeds[low : low + _MAX_LINES]
+            stop = int(ends[-1]) + 1
+            yield cls._of(text[start:stop], ends - start, first + low)
+            start = stop
+
+    @classmethod
+    def _of(cls, text: bytes, ends: Numbers, first: int) -> "TextLines":
+        starts = np.concatenate(([0], ends[:-1] + 1))
         array = np.frombuffer(text, np.uint8)
-        ends = np.flatnonzero(array == ord("\n"))
-        starts = np.empty_like(ends)
-        starts[:1] = 0
-        starts[1:] = ends[:-1] + 1
         returns = (array[np.maximum(ends - 1, 0)] == ord("\r")) & (ends > starts)
         if returns.any():
             text = text.replace(b"\r\n", b"\n\n")
@@ -132,7 +131,7 @@ class Records:
     """Lines with the right number of columns, cut at their tabs.
 
     Attributes:
-        array: Bytes of the text, with some line feeds behind it.
+        array: Bytes of the text; when `words` is None with some line feeds behind it.
         tabs: Where the tabs of each line are, shape (lines, 9 or more): the first nine, or all
             when `words` is None.
         words: The genotypes, shape (lines, samples), when they are of three letters each and
@@ -151,11 +150,12 @@ class Records:
         Returns:
             They, and which of the lines they are.
         """
-        array = np.frombuffer(lines.text + _PAD, np.uint8)
+        array = np.frombuffer(lines.text, np.uint8)
         if (fixed := _cut_fixed(lines, array, samples)) is not None:
             tabs, words = fixed
             records = cls(lines=lines, array=array, tabs=tabs, words=words)
             return records, np.ones(len(lines), bool)
+        array = np.frombuffer(lines.text + _PAD, np.uint8)
         wanted = samples + 8
         if len(lines.text) > 2 * PIECE:
             # A line of megabytes may be tabs alone: count before they are told one by one.
@@ -169,8 +169,11 @@ class Records:
         tabs = np.flatnonzero(array == ord("\t"))
         low, high = np.searchsorted(tabs, [lines.starts, lines.ends])
         good = high - low == wanted
-        table = tabs[low[good, None] + np.arange(wanted)]
-        return cls(lines=lines.only(good), array=array, tabs=table, words=None), good
+        if not good.all():
+            tabs = tabs[np.repeat(good, high - low)]
+            lines = lines.only(good)
+        table = tabs.reshape(len(lines), wanted)
+        return cls(lines=lines, array=array, tabs=table, words=None), good
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -183,6 +186,16 @@ class Records:
     def cells(self, row: int) -> bytes:
         """All sample columns of a line, with the tabs between them."""
         return self.lines.text[int(self.tabs[row, 8]) + 1 : int(self.lines.ends[row])]
+
+    def cell_starts(self) -> Words:
+        """The first four bytes of each sample column, whatever they are, shape (lines, samples).
+
+        Only where `tabs` are all.
+        """
+        every: Words = np.ndarray(
+            len(self.array) - 4, np.dtype("<u4"), self.array, offset=1, strides=(1,)
+        )
+        return every[self.tabs[:, 8:]]
 
     def only(self, chosen: Flags) -> "Records":
         """Some of the lines."""
@@ -208,17 +221,27 @@ def _cut_fixed(lines: TextLines, array: Bytes, samples: int) -> tuple[Numbers, W
     # Megabytes before the genotypes would be tabs alone: they are counted first.
     if not len(lines) or heads_length.min() < _SHORTEST or heads_length.sum() > 2 * PIECE:
         return None
-    spans = list(zip(lines.starts.tolist(), cells.tolist(), lines.ends.tolist(), strict=True))
-    heads = b"".join([lines.text[start:cell] for start, cell, _ in spans])
+    form = sliding_window_view(array, len(_FORMAT))[cells - len(_FORMAT)]
+    if (form != _FORMAT).any():
+        return None
+    spans = zip(lines.starts.tolist(), cells.tolist(), strict=True)
+    heads = b"".join([lines.text[start:cell] for start, cell in spans])
     tabs = np.flatnonzero(np.frombuffer(heads, np.uint8) == ord("\t"))
     if len(tabs) != 9 * len(lines):
         return None
     stops = np.cumsum(heads_length)
     table = tabs.reshape(len(lines), 9) + (cells - stops)[:, None]
-    format_gt = (array[cells - 3] == ord("G")) & (array[cells - 2] == ord("T"))
-    in_place = (table[:, 8] == cells - 1) & (table[:, 7] == cells - 4) & format_gt
-    if not (in_place & (table[:, 0] >= lines.starts)).all():
+    if ((table[:, 8] != cells - 1) | (table[:, 0] < lines.starts)).any():
         return None
-    view = memoryview(lines.text)
-    words = read_fixed([view[cell:end] for _, cell, end in spans], samples)
-    return None if words is None else (table, words)
+    text = sliding_window_view(array, 4 * samples)[cells]
+    text[:, -1] = ord("\t")
+    words = text.view("<u4")
+    return (table, words) if read_fixed(words) else None
+
+
+def distinct(numbers: Numbers) -> list[int]:
+    """Which small numbers there are, none below 0, in their order.
+
+    `np.unique` is slower for a few different ones, and loads masked arrays.
+    """
+    return np.flatnonzero(np.bincount(numbers)).tolist()

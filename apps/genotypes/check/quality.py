@@ -12,12 +12,13 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from apps.genotypes.check.beside_panel import MATCHING, PanelChoice, compare_sites
-from apps.genotypes.check.cells import Genotypes, read_genotypes
+from apps.genotypes.check.beside_panel import PanelChoice
+from apps.genotypes.check.cells import Genotypes, read_genotypes, too_few_called
 from apps.genotypes.check.chromosomes import Chromosomes
 from apps.genotypes.check.columns import read_alleles, read_positions, starts_with_gt
 from apps.genotypes.check.findings import Findings, shown
-from apps.genotypes.check.lines import Bytes, Flags, Numbers, Records, TextLines
+from apps.genotypes.check.lines import Bytes, Flags, Numbers, Records, TextLines, distinct
+from apps.genotypes.check.matching import MATCHING, compare_sites
 from apps.genotypes.check.report import Example, QualityFacts, SampleFacts
 from apps.genotypes.chromosome_x import PloidyCheck, XRegion, x_region
 from apps.genotypes.rules import PanelRules
@@ -26,7 +27,6 @@ from apps.genotypes.sites import SiteTable, open_site_table
 __all__ = ["Agreement", "Quality"]
 
 _BINS: Final = 20
-_MOST_MISSING: Final = 0.1
 _MIN_SAMPLE_CALL_RATE: Final = 0.9
 _DEVIATIONS: Final = 4.0
 _ENOUGH_SAMPLES: Final = 20
@@ -99,7 +99,7 @@ class Quality:
             wanted[wanted] = good
         codes, positions, ids = alleles.codes[wanted], positions[wanted], ids[wanted]
         frequencies = self._count(genotypes, codes)
-        for number in np.unique(ids).tolist():
+        for number in distinct(ids):
             name = self._chromosomes.all[number].name or ""
             here = ids == number
             if name == "X":
@@ -123,7 +123,7 @@ class Quality:
         if not complete.all():
             rest = ~complete
             missing, diploid = genotypes.missing_at(rest), genotypes.diploid_at(rest)
-            self._low += int((missing.mean(axis=1) > _MOST_MISSING).sum())
+            self._low += int(too_few_called(missing).sum())
             self._called -= missing.sum(axis=0)
             self._diploid += diploid.sum(axis=0)
             self._heterozygous += (diploid & (dosages[rest] == 1)).sum(axis=0)

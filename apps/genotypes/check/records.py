@@ -5,57 +5,38 @@ FILTER is PASS) is decided for a whole piece at once; only lines that are otherw
 one by one. A line that breaks the format is counted and left out, and the scan goes on.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
 from apps.genotypes.builds import LENGTHS, spelled
 from apps.genotypes.check.beside_panel import PanelTally, Snps
-from apps.genotypes.check.cells import Genotypes, read_genotypes
+from apps.genotypes.check.cells import Genotypes, read_genotypes, too_few_called
 from apps.genotypes.check.chromosomes import Chromosomes
 from apps.genotypes.check.columns import (
     MAX_POSITION,
-    Alleles,
     read_alleles,
     read_positions,
     starts_with_gt,
 )
 from apps.genotypes.check.findings import Findings, shown
-from apps.genotypes.check.lines import Bytes, Flags, Numbers, Records, TextLines
+from apps.genotypes.check.lines import Bytes, Flags, Numbers, Records, TextLines, distinct
 from apps.genotypes.check.report import Example
-from apps.genotypes.chromosome_x import XRegion, x_region
+from apps.genotypes.check.site_classes import (
+    CLASSES,
+    KEPT,
+    MONOMORPHIC,
+    class_by_text,
+    ref_is_alt,
+)
+from apps.genotypes.chromosome_x import XRegion
 from apps.genotypes.job_rules import CHUNK_SIZE
-from apps.genotypes.qc import VerdictKind, judge_site
 
 __all__ = ["RecordScan"]
 
-# Classes of records in the order of the service: as the facts name them, and the rule they break.
-_CLASSES: Final = {
-    VerdictKind.MULTIALLELIC: ("multiallelic", "site-multiallelic"),
-    VerdictKind.INVALID_ALLELES: ("invalid alleles", "site-alleles"),
-    VerdictKind.DUPLICATE: ("duplicate", "site-duplicate"),
-    VerdictKind.FILTERED: ("filtered", "site-filtered"),
-    VerdictKind.INDEL: ("indel", "site-indel"),
-    VerdictKind.MONOMORPHIC: ("monomorphic", "site-monomorphic"),
-    VerdictKind.TYPED_ONLY: ("kept", ""),
-}
-_MESSAGES: Final = {
-    "site-multiallelic": "Sites have more than one ALT allele; they are left out.",
-    "site-alleles": "Alleles have other letters than A, C, G and T; the sites are left out.",
-    "site-duplicate": "Sites come again, or FILTER marks them as duplicates; they are left out.",
-    "site-filtered": "Sites did not pass a filter; they are left out.",
-    "site-indel": "Sites are insertions or deletions; they are left out.",
-    "site-monomorphic": "No sample carries ALT; the sites are left out.",
-}
 _MAY_BE_HAPLOID: Final = frozenset({XRegion.NON_PAR.value, "MT"})
-_REGIONS: Final = tuple(XRegion)
-_KINDS: Final = tuple(_CLASSES)
-_KEPT: Final = _KINDS.index(VerdictKind.TYPED_ONLY)
-_MONOMORPHIC: Final = _KINDS.index(VerdictKind.MONOMORPHIC)
-_CARRYING: Final = np.array([[0, 1]], np.int8)
 # Distinct sites at one position that are remembered; no real file has as many.
 _MAX_AT_POSITION: Final = 100_000
 
@@ -84,7 +65,7 @@ class RecordScan:
     first_unphased: int | None = None
     chunks: set[tuple[str, int]] = field(default_factory=set)
     chromosomes: Chromosomes = field(default_factory=Chromosomes)
-    _counts: Numbers = field(default_factory=lambda: np.zeros(len(_KINDS), np.int64))
+    _counts: Numbers = field(default_factory=lambda: np.zeros(len(CLASSES), np.int64))
     _at_position: set[int] = field(default_factory=set)
 
     def add(self, lines: TextLines) -> None:
@@ -92,10 +73,12 @@ class RecordScan:
         self.records += len(lines)
         if b"\0" in lines.text:
             row = int(np.searchsorted(lines.ends, lines.text.index(b"\0")))
-            self._note("nul", "The text holds a NUL byte.", lines.numbers[row : row + 1])
+            self.findings.add_lines(
+                "nul", "The text holds a NUL byte.", lines.numbers[row : row + 1]
+            )
         if lines.returns.any():
             numbers = lines.numbers[lines.returns]
-            self._note("line-ends", "The lines end as in Windows.", numbers)
+            self.findings.add_lines("line-ends", "The lines end as in Windows.", numbers)
         records, good = Records.cut(lines, self.samples)
         if not good.all():
             self._note_columns(lines.only(~good))
@@ -104,7 +87,7 @@ class RecordScan:
 
     def variants(self) -> dict[str, int]:
         """Records by class; see `Facts.variants`."""
-        names = [name for name, _ in _CLASSES.values()]
+        names = [kind.name for kind in CLASSES]
         counts = dict(zip(names, self._counts.tolist(), strict=True))
         return {**counts, "unreadable": self.records - int(self._counts.sum())}
 
@@ -135,34 +118,19 @@ class RecordScan:
                 count=self.unphased,
             )
 
-    def _note(
-        self, rule: str, message: str, numbers: Numbers, texts: Iterable[str] | None = None
-    ) -> None:
-        lines = numbers[: self.findings.room(rule)].tolist()
-        self.findings.add(
-            rule,
-            message,
-            line=int(numbers[0]),
-            count=len(numbers),
-            examples=[
-                Example(line=line, text=text)
-                for line, text in zip(lines, texts or [""] * len(lines), strict=False)
-            ],
-        )
-
     def _note_rows(self, rule: str, message: str, records: Records, chosen: Flags) -> None:
         """Note lines that break a rule, each with its site."""
         rows = np.flatnonzero(chosen)
         if len(rows):
             texts = (_site(records, row) for row in rows.tolist())
-            self._note(rule, message, records.lines.numbers[rows], texts)
+            self.findings.add_lines(rule, message, records.lines.numbers[rows], texts)
 
     def _note_columns(self, bad: TextLines) -> None:
         columns = bad.columns().tolist()
         expected = self.samples + 9
         texts = [f"{count:,} columns" for count in columns[: self.findings.room("columns")]]
         message = f"The line has {columns[0]:,} columns, the header has {expected:,}."
-        self._note("columns", message, bad.numbers, texts)
+        self.findings.add_lines("columns", message, bad.numbers, texts)
 
     def _read(self, records: Records) -> None:
         ids = self.chromosomes.read(records)
@@ -192,7 +160,7 @@ class RecordScan:
             self._judge(records, ids, positions, repeated)
 
     def _count_chromosomes(self, records: Records, ids: Numbers, positions: Numbers) -> None:
-        for number in np.unique(ids).tolist():
+        for number in distinct(ids):
             chromosome = self.chromosomes.all[number]
             here = ids == number
             if not chromosome.records and chromosome.name is not None:
@@ -236,15 +204,15 @@ class RecordScan:
 
     def _judge(self, records: Records, ids: Numbers, positions: Numbers, repeated: Flags) -> None:
         alleles = read_alleles(records)
-        kinds = _text_kinds(records, alleles, repeated)
+        classes = class_by_text(records, alleles, repeated)
         no_gt = ~starts_with_gt(records)
         self._note_rows("format-gt", "FORMAT does not start with GT.", records, no_gt)
-        same = alleles.equal | _same_text(records, alleles.plain)
+        same = ref_is_alt(records, alleles)
         self._note_rows("ref-is-alt", "REF and ALT are the same.", records, same)
         codes = alleles.codes
         if no_gt.any():
             records, ids, positions = records.only(~no_gt), ids[~no_gt], positions[~no_gt]
-            kinds, codes, same = kinds[~no_gt], codes[~no_gt], same[~no_gt]
+            classes, codes, same = classes[~no_gt], codes[~no_gt], same[~no_gt]
         if not len(records):
             return
         genotypes = read_genotypes(records, self.samples)
@@ -254,19 +222,19 @@ class RecordScan:
             bad[list(genotypes.malformed)] = True
             texts = (genotypes.malformed[row] for row in np.flatnonzero(bad).tolist())
             first = genotypes.malformed[int(bad.argmax())]
-            self._note("genotype", first, records.lines.numbers[bad], texts)
+            self.findings.add_lines("genotype", first, records.lines.numbers[bad], texts)
             readable &= ~bad
         self._check_phase(records, ids, genotypes)
-        kinds[(kinds == _KEPT) & ~genotypes.any_carried & (self.samples > 1)] = _MONOMORPHIC
-        kinds[~readable] = len(_KINDS)
-        self._count(records, kinds)
-        kept = kinds == _KEPT
-        places = self._places(ids, positions)
+        classes[(classes == KEPT) & ~genotypes.any_carried & (self.samples > 1)] = MONOMORPHIC
+        classes[~readable] = len(CLASSES)
+        self._count(records, classes)
+        kept = classes == KEPT
+        places = self.chromosomes.places(ids, positions, self.build or "hg38")
         self._check_alleles(records, places, kept, genotypes)
-        for place in np.unique(places).tolist():
+        for place in distinct(places):
             here = places == place
-            name = self._place_name(place)
-            chunks = np.unique((positions[here] - 1) // CHUNK_SIZE).tolist()
+            name = self.chromosomes.place_name(place)
+            chunks = distinct((positions[here] - 1) // CHUNK_SIZE)
             self.chunks.update((name, number) for number in chunks)
             self._compare(name, kept & here, records, positions, codes, genotypes)
 
@@ -287,29 +255,13 @@ class RecordScan:
             if self.first_unphased is None:
                 self.first_unphased = int(records.lines.numbers[slash.argmax()])
 
-    def _count(self, records: Records, kinds: Bytes) -> None:
-        counts = np.bincount(kinds, minlength=len(_KINDS) + 1)
-        self._counts += counts[:-1]
-        for number in np.flatnonzero(counts[:-1]).tolist():
-            _, rule = _CLASSES[_KINDS[number]]
-            if rule:
-                self._note_rows(rule, _MESSAGES[rule], records, kinds == number)
-
-    def _places(self, ids: Numbers, positions: Numbers) -> Numbers:
-        """A number for the chromosome of each line, and for the region on chromosome X."""
-        places = ids * len(_REGIONS)
-        for number, chromosome in enumerate(self.chromosomes.all):
-            if chromosome.name != "X":
-                continue
-            for row in np.flatnonzero(ids == number).tolist():
-                region = x_region(int(positions[row]), self.build or "hg38")
-                places[row] += _REGIONS.index(region)
-        return places
-
-    def _place_name(self, place: int) -> str:
-        number, region = divmod(place, len(_REGIONS))
-        name = self.chromosomes.all[number].name or ""
-        return _REGIONS[region].value if name == "X" else name
+    def _count(self, records: Records, classes: Bytes) -> None:
+        counts = np.bincount(classes, minlength=len(CLASSES) + 1)[:-1]
+        self._counts += counts
+        for number in np.flatnonzero(counts).tolist():
+            kind = CLASSES[number]
+            if kind.rule:
+                self._note_rows(kind.rule, kind.message, records, classes == number)
 
     def _check_alleles(
         self, records: Records, places: Numbers, kept: Flags, genotypes: Genotypes
@@ -318,8 +270,8 @@ class RecordScan:
         message = "A genotype names an allele that ALT does not have."
         self._note_rows("genotype-allele", message, records, many)
         haploid = kept & genotypes.any_haploid
-        for place in np.unique(places[haploid]).tolist():
-            if self._place_name(place) not in _MAY_BE_HAPLOID:
+        for place in distinct(places[haploid]):
+            if self.chromosomes.place_name(place) not in _MAY_BE_HAPLOID:
                 message = "A genotype is haploid, outside of chromosome X nonPAR and MT."
                 self._note_rows("genotype-haploid", message, records, haploid & (places == place))
 
@@ -335,12 +287,16 @@ class RecordScan:
         if not self.panels or not chosen.any():
             return
         with_missing = chosen & genotypes.any_missing
+        missing = genotypes.missing_at(with_missing)
+        low = np.zeros(len(chosen), bool)
+        low[with_missing] = too_few_called(missing)
         snps = Snps(
             name=name,
             positions=positions[chosen],
             codes=codes[chosen],
             numbers=records.lines.numbers[chosen],
-            missing=genotypes.missing_at(with_missing),
+            low=low[chosen],
+            missing=missing,
             with_missing=with_missing[chosen],
         )
         for panel in self.panels:
@@ -351,32 +307,3 @@ def _site(records: Records, row: int) -> str:
     chromosome, position, ref, alt = (records.field(row, at) for at in (0, 1, 3, 4))
     site = f"{shown(chromosome, 20)}:{shown(position, 12)}"
     return f"{site} {shown(ref, 20)}/{shown(alt, 20)}"
-
-
-def _text_kinds(records: Records, alleles: Alleles, repeated: Flags) -> Bytes:
-    """The class of each line by its text alone: without looking at genotypes."""
-    kinds = np.full(len(records), _KEPT, np.uint8)
-    for row in np.flatnonzero(~alleles.plain | repeated).tolist():
-        ref, alt, flags = (records.field(row, column) for column in (3, 4, 6))
-        # Long alleles would fill the memory of the judge; their class is that of their letters.
-        judge = _text_kind if len(ref) + len(alt) + len(flags) < 256 else _text_kind.__wrapped__
-        kinds[row] = judge(ref, alt, flags, bool(repeated[row]))
-    return kinds
-
-
-@lru_cache(maxsize=4096)
-def _text_kind(ref: bytes, alt: bytes, flags: bytes, repeated: bool) -> int:
-    verdict = judge_site(
-        ref=ref, alt=alt, flags=flags, calls=_CARRYING, panel=(), repeated=repeated
-    )
-    return _KINDS.index(verdict.kind)
-
-
-def _same_text(records: Records, plain: Flags) -> Flags:
-    """Lines with the same REF and ALT among those that are no plain SNPs."""
-    same = np.zeros(len(records), bool)
-    tabs = records.tabs
-    lengths = (tabs[:, 3] - tabs[:, 2] == tabs[:, 4] - tabs[:, 3]) & ~plain
-    for row in np.flatnonzero(lengths).tolist():
-        same[row] = records.field(row, 3) == records.field(row, 4)
-    return same

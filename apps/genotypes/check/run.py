@@ -179,9 +179,9 @@ class _Check:
                 if header.done and header.samples is None:
                     return
                 if at < len(piece.text):
-                    lines = TextLines.cut(piece.text[at:] if at else piece.text, first=number)
-                    number += len(lines)
-                    yield lines
+                    for lines in TextLines.cut(piece.text[at:], first=number):
+                        number += len(lines)
+                        yield lines
             self._complete = True
         except LineTooLong:
             self._note_once("line-length", "The line is longer than 8 MB.", number)

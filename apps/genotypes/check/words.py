@@ -1,11 +1,10 @@
 """Genotypes as numbers of four bytes: an allele, a separator, an allele, and what ends them.
 
-The bits are those that the letters of `0|1` have anyway, so that the text of a genotype is its
-number where all alleles are 0 and 1; other text is translated by a table. A million genotypes are
-then judged by a handful of operations.
+The bits are those that the letters of `0|1` and `./.` have anyway, so that the text of such a
+genotype is its number; other text is translated by a table. A million genotypes are then judged by
+a handful of operations.
 """
 
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -21,20 +20,20 @@ __all__ = [
     "DIPLOID",
     "END",
     "FIRST_MISSING",
-    "FIRST_ONLY",
     "FIRST_TWO",
     "HAPLOID",
     "KINDS",
-    "LOOKUP",
     "MANY",
     "MISSING",
     "ONE_ALLELE",
     "SECOND_MISSING",
     "Words",
+    "read_cells",
     "read_fixed",
     "word",
 ]
 
+Flags = npt.NDArray[np.bool_]
 Words = npt.NDArray[np.uint32]
 
 # Bits of an allele; the first is that in which the letters 0 and 1 differ.
@@ -69,7 +68,6 @@ def _bits(byte: int) -> int:
 
 
 _TABLE: Final = bytes(_bits(byte) for byte in range(256))
-LOOKUP: Final = np.frombuffer(_TABLE, np.uint8)
 
 
 def word(first: int, separator: int = 0, second: int = 0, end: int = 0) -> np.uint32:
@@ -85,7 +83,7 @@ SECOND_MISSING: Final = word(0, 0, MISSING)
 BOTH_MISSING: Final = word(MISSING, 0, MISSING)
 # A mark of ours in a bit that no separator has.
 ONE_ALLELE: Final = word(0, 0x80)
-FIRST_ONLY: Final = word(0xFF)
+_FIRST_ONLY: Final = word(0xFF)
 
 # What kind of bytes they are: those of a genotype of two alleles, and of one.
 KINDS: Final = word(_KIND, _KIND, _KIND, _KIND)
@@ -94,28 +92,70 @@ FIRST_TWO: Final = word(_KIND, _KIND)
 HAPLOID: Final = word(0, END)
 
 _KINDS_AND_COLON: Final = word(_KIND, _KIND, _KIND, _KIND | COLON)
-_ALL_ZERO_OR_ONE: Final = (
-    word(ord("1"), ord("|"), ord("1"), ord("\t")),
-    word(ord("1"), ord("/"), ord("1"), ord("\t")),
-)
+_LETTERS: Final = word(0xFF, 0xFF, 0xFF)
 
 
-def read_fixed(cells: Sequence[bytes | memoryview], samples: int) -> Words | None:
-    """Read genotypes of three letters each, with nothing but a tab between them.
+def _text(letters: bytes) -> np.uint32:
+    return word(*letters)
+
+
+def read_fixed(words: Words) -> bool:
+    """Read cells that are genotypes of three letters, with a tab behind each.
 
     Args:
-        cells: The sample columns of each line, `4 * samples - 1` bytes.
+        words: Shape (lines, samples), the text of each; becomes the bits of each.
 
     Returns:
-        Shape (lines, samples); None when they are not all of that form.
+        Whether they are all of that form; if not, `words` is of no meaning.
     """
-    text = b"\t".join([*cells, b""])
-    words: Words = np.frombuffer(text, "<u4").reshape(len(cells), samples)
-    # All alleles are 0 or 1 when that is so of the bits that any has, and of those that all have.
-    some = np.bitwise_or.reduce(words, axis=1) | ANY_CARRIED
-    every = np.bitwise_and.reduce(words, axis=1) | ANY_CARRIED
-    plain = (some == every) & np.isin(some, _ALL_ZERO_OR_ONE)
-    if plain.all():
-        return words
-    translated: Words = np.frombuffer(text.translate(_TABLE), "<u4").reshape(len(cells), samples)
-    return translated if ((translated & _KINDS_AND_COLON) == DIPLOID).all() else None
+    odd = ~_as_written(words).all(axis=1)
+    if odd.any():
+        bits = _translated(words[odd])
+        if ((bits & _KINDS_AND_COLON) != DIPLOID).any():
+            return False
+        words[odd] = bits
+    return True
+
+
+def read_cells(words: Words, alone: Flags) -> tuple[Words, Flags]:
+    """Read cells of any length from their first four bytes.
+
+    Args:
+        words: Shape (lines, samples), the text of each with what follows it.
+        alone: Lines in which nothing but a genotype may be in a cell.
+
+    Returns:
+        The bits of each, and the lines in which every genotype is of one or two letters; the bits
+        of the other lines are of no meaning.
+    """
+    ends = words & ~_LETTERS
+    ended = (ends == _text(b"\0\0\0\t")) | (ends == _text(b"\0\0\0\n"))
+    ended |= (ends == _text(b"\0\0\0:")) & ~alone[:, None]
+    read = (words & _LETTERS) | _text(b"\0\0\0\t")
+    good = np.asarray((ended & _as_written(read)).all(axis=1))
+    odd = ~good
+    if odd.any():
+        read[odd], good[odd] = _read_odd(_translated(words[odd]), alone[odd])
+    return read, good
+
+
+def _as_written(words: Words) -> Flags:
+    """Genotypes of alleles 0 and 1, or missing, with a tab behind: their text is their number."""
+    carried = words | ANY_CARRIED
+    called = (carried == _text(b"1|1\t")) | (carried == _text(b"1/1\t"))
+    return np.asarray(called | (words == _text(b".|.\t")) | (words == _text(b"./.\t")))
+
+
+def _translated(words: Words) -> Words:
+    return np.frombuffer(words.tobytes().translate(_TABLE), np.uint32).reshape(words.shape)
+
+
+def _read_odd(bits: Words, alone: Flags) -> tuple[Words, Flags]:
+    haploid = (bits & FIRST_TWO) == HAPLOID
+    good = (((bits & KINDS) == DIPLOID) | haploid).all(axis=1)
+    colon = np.where(haploid, word(0, COLON), word(0, 0, 0, COLON))
+    good &= ~(alone & ((bits & colon) != 0).any(axis=1))
+    # A lone dot is missing twice, as `parse_calls` has it.
+    first = bits & _FIRST_ONLY
+    one = np.where(first & FIRST_MISSING, BOTH_MISSING, first | ONE_ALLELE)
+    return np.where(haploid, one, bits), good
