@@ -44,9 +44,9 @@ async def rule(scope: Scope) -> BodyAllowance:
     That of a job may be as large as the service that accepts the most. That of the chosen service
     is checked with the other fields; this limit holds before a byte is stored, when nobody knows
     yet which service it is or whether the user may do it. A file to keep may be as large as all
-    that a user may keep. While the database does not answer, nobody is let
-    in, and what is not small is answered with 503. An upload that the disk has no room for is
-    answered with 507 before its first byte.
+    that any user may keep; what this one may is looked at when it is here. While the database does
+    not answer, nobody is let in, and what is not small is answered with 503. An upload that the
+    disk has no room for is answered with 507 before its first byte.
     """
     limit_mb = _SMALL_MB
     asked = scope["method"], scope["path"]

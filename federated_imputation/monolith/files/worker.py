@@ -255,7 +255,7 @@ class _Work:
 
 
 def _limits(file: GenotypeFile) -> Limits:
-    most = settings.GENOTYPE_STORAGE_MB * _MEGABYTE
+    most = queries.storage_limit(user_id=file.user_id)
     return Limits(
         memory=settings.FILE_RUN_MEMORY_MB * _MEGABYTE,
         file_size=max(most, file.size),

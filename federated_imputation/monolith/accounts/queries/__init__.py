@@ -23,6 +23,7 @@ from federated_imputation.monolith.accounts.queries.encrypted import (
 from federated_imputation.monolith.accounts.queries.people import (
     find_profile,
     get_user_with_profile,
+    storage_limit,
 )
 from federated_imputation.monolith.accounts.queries.rights import find_rights, is_barred
 from federated_imputation.monolith.accounts.queries.service_rights import (
@@ -56,5 +57,6 @@ __all__ = [
     "reveal_tokens",
     "service_access_of",
     "service_exists",
+    "storage_limit",
     "verify_audit_log",
 ]

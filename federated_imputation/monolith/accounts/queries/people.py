@@ -1,5 +1,7 @@
 """Users, their profiles and their roles."""
 
+from typing import Final
+
 from django.contrib.auth.models import Permission, User
 from django.db.models import Q, QuerySet
 
@@ -17,8 +19,11 @@ __all__ = [
     "permissions_by_codename",
     "profiles",
     "roles",
+    "storage_limit",
     "users",
 ]
+
+_GIGABYTE: Final = 1024**3
 
 
 def roles() -> QuerySet[UserRole]:
@@ -73,6 +78,13 @@ def profiles(by: Rights) -> QuerySet[UserProfile]:
     if not by.may(Capability.MANAGE_USERS):
         found = found.filter(Q(user_id=by.user_id))
     return found.order_by("id")
+
+
+def storage_limit(*, user_id: int) -> int | None:
+    """Bytes that the user's profile allows, of 1,024 MB a GB; `None` without a profile."""
+    limits = UserProfile.objects.filter(user_id=user_id).values_list("storage_limit_gb", flat=True)
+    limit = limits.first()
+    return None if limit is None else max(0, int(limit * _GIGABYTE))
 
 
 def find_profile(*, user_id: int) -> UserProfile | None:

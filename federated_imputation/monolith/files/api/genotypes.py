@@ -75,7 +75,9 @@ class GenotypeFileListView(ListAPIView[GenotypeFile]):
             400: OpenApiResponse(description="It is no genotype file: which line, and what to do."),
             403: OpenApiResponse(description="The role does not allow it."),
             409: OpenApiResponse(description="The caller stores too much."),
-            413: OpenApiResponse(description="The file is larger than anybody may store."),
+            413: OpenApiResponse(
+                description="The file is larger than all that the caller may store."
+            ),
         },
     )
     def post(self, request: Request) -> Response:

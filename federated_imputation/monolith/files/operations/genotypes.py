@@ -9,7 +9,6 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
@@ -139,20 +138,23 @@ def refuse_overflow(*, user_id: int, size: int) -> None:
     """Let so many bytes more pass.
 
     Raises:
-        StorageFull: The user would keep more than `settings.GENOTYPE_STORAGE_MB`.
+        StorageFull: The user would keep more than `queries.storage_limit`.
     """
-    most = settings.GENOTYPE_STORAGE_MB
-    if size > most * _MEGABYTE:
-        raise StorageFull(
-            f"The file is larger than the {most:,} MB that you may store.", is_hopeless=True
-        )
+    most = queries.storage_limit(user_id=user_id)
     kept = queries.stored_bytes(user_id=user_id)
-    if kept + size > most * _MEGABYTE:
-        raise StorageFull(
-            f"You store {kept // _MEGABYTE:,} MB of {most:,} MB, and this needs "
-            f"{-(-size // _MEGABYTE):,} MB more. Delete files that you do not need.",
-            is_hopeless=False,
-        )
+    if kept + size <= most:
+        return
+    is_hopeless = size > most
+    needed = f"this needs {-(-size // _MEGABYTE):,} MB"
+    raise StorageFull(
+        f"You store {kept // _MEGABYTE:,} MB of the {most // _MEGABYTE:,} MB that you may, and "
+        + (
+            f"{needed}. Ask an administrator for a higher limit."
+            if is_hopeless
+            else f"{needed} more. Delete files that you do not need."
+        ),
+        is_hopeless=is_hopeless,
+    )
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from federated_imputation.monolith.files.queries.genotypes import (
     locate_genotypes,
     runs_of,
     site_tables,
+    storage_limit,
     stored_bytes,
 )
 from federated_imputation.monolith.files.queries.results import (
@@ -38,6 +39,7 @@ __all__ = [
     "results_of_job",
     "runs_of",
     "site_tables",
+    "storage_limit",
     "stored_bytes",
     "stored_paths",
 ]

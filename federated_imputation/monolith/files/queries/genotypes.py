@@ -2,10 +2,13 @@
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Final
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import QuerySet, Sum
 
+from federated_imputation.monolith.accounts import queries as accounts
 from federated_imputation.monolith.files import storage
 from federated_imputation.monolith.files.models import FileRun, GenotypeFile, PanelSites
 from federated_imputation.monolith.files.queries.results import FileGone
@@ -21,8 +24,11 @@ __all__ = [
     "locate_genotypes",
     "runs_of",
     "site_tables",
+    "storage_limit",
     "stored_bytes",
 ]
+
+_MEGABYTE: Final = 1024 * 1024
 
 
 def genotype_files(*, user_id: int) -> QuerySet[GenotypeFile]:
@@ -54,6 +60,16 @@ def locate_genotypes(file: GenotypeFile) -> Path:
 def stored_bytes(*, user_id: int) -> int:
     """How much the user's files are together."""
     return GenotypeFile.objects.filter(user_id=user_id).aggregate(all=Sum("size"))["all"] or 0
+
+
+def storage_limit(*, user_id: int) -> int:
+    """How much the user's files may be together: the smaller of the profile's and the platform's.
+
+    Bytes; a user without a profile has the platform's, `settings.GENOTYPE_STORAGE_MB`.
+    """
+    everybodys = settings.GENOTYPE_STORAGE_MB * _MEGABYTE
+    own = accounts.storage_limit(user_id=user_id)
+    return everybodys if own is None else min(own, everybodys)
 
 
 def runs_of(file: GenotypeFile) -> QuerySet[FileRun]:

@@ -13,6 +13,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import AsyncClient, Client
 from django.utils import timezone
 
+from federated_imputation.monolith.accounts.models import UserProfile
 from federated_imputation.monolith.files.models import GenotypeFile
 from federated_imputation.monolith.files.operations.genotypes import sweep_genotypes
 from tests.factories import make_user
@@ -145,6 +146,30 @@ def test_nobody_stores_more_than_they_may(client, settings, root):
     assert (full.status_code, hopeless.status_code) == (409, 413)
     assert "Delete files" in full.json()["error"]
     assert len(stored_bytes(root)) == 1
+
+
+@pytest.mark.parametrize(
+    ("platform_mb", "profile_gb", "most_mb"),
+    [(5, "1.00", 5), (5_000, "0.25", 256), (5_000, "0.00", 0), (7, None, 7)],
+)
+def test_the_smaller_of_the_platforms_and_the_profiles_limit_holds(
+    client, settings, platform_mb, profile_gb, most_mb
+):
+    settings.GENOTYPE_STORAGE_MB = 5_000
+    store(client, study())
+    settings.GENOTYPE_STORAGE_MB = platform_mb
+    if profile_gb is not None:
+        UserProfile.objects.create(user=User.objects.get(), storage_limit_gb=profile_gb)
+    GenotypeFile.objects.update(size=max(1, most_mb * 1024 * 1024))
+
+    refused = store(client, study("other.vcf", vcf()))
+
+    assert refused.status_code == (409 if most_mb else 413)
+    assert f"You store {most_mb} MB of the {most_mb} MB that you may" in refused.json()["error"]
+    assert "this needs 1 MB" in refused.json()["error"]
+    if most_mb:
+        GenotypeFile.objects.update(size=most_mb * 1024 * 1024 - 1024)
+        assert store(client, study("other.vcf", vcf())).status_code == 201
 
 
 def test_download_goes_on_where_it_broke(client):
