@@ -73,6 +73,13 @@ _ALL: Final = (
         repair="convert",
     ),
     Rule(
+        id="format-plink-order",
+        stage=1,
+        severity=_ERROR,
+        asks="The .bed of a PLINK set is in variant-major order, as PLINK writes it since 2009.",
+        remedy="Write the set again with plink --make-bed, and send it as one zip.",
+    ),
+    Rule(
         id="format-bgen",
         stage=1,
         severity=_ERROR,

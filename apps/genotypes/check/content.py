@@ -18,10 +18,20 @@ from typing import BinaryIO, Final
 from apps.genotypes.bgzf import BgzfError, Compression, Damaged, Truncated, compression, read_blocks
 from apps.genotypes.check.report import FileFormat
 
-__all__ = ["BYTE_ORDER_MARKS", "PIECE", "Content", "Piece", "read_content", "read_pieces"]
+__all__ = [
+    "BYTE_ORDER_MARKS",
+    "PIECE",
+    "SAMPLE_MAJOR_BED",
+    "Content",
+    "Piece",
+    "read_content",
+    "read_pieces",
+]
 
 PIECE: Final = 1024 * 1024
 BYTE_ORDER_MARKS: Final = (b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")
+# The third byte of a .bed is its order; in a .pgen it is a mode of storage, 2 or more.
+SAMPLE_MAJOR_BED: Final = b"\x6c\x1b\x00"
 
 _HEAD: Final = 64 * 1024
 _MAX_DIRECTORY: Final = 1 << 20
@@ -92,6 +102,8 @@ def _read_head(head: bytes) -> tuple[FileFormat, str]:
         return FileFormat.BCF, ""
     if head[:3] == b"\x6c\x1b\x01":
         return FileFormat.PLINK, ""
+    if head.startswith(SAMPLE_MAJOR_BED):
+        return FileFormat.PLINK, "Its genotypes are in sample-major order."
     if head[:2] == b"\x6c\x1b":
         return FileFormat.PLINK2, ""
     if head[16:20] == b"bgen":

@@ -12,7 +12,12 @@ from pathlib import Path
 from apps.genotypes.bgzf import BgzfError, LineTooLong, Truncated, check_end
 from apps.genotypes.builds import BUILDS
 from apps.genotypes.check.beside_panel import PanelChoice, PanelTally
-from apps.genotypes.check.content import BYTE_ORDER_MARKS, read_content, read_pieces
+from apps.genotypes.check.content import (
+    BYTE_ORDER_MARKS,
+    SAMPLE_MAJOR_BED,
+    read_content,
+    read_pieces,
+)
 from apps.genotypes.check.findings import Findings
 from apps.genotypes.check.header import HeaderReader
 from apps.genotypes.check.lines import TextLines, whole_lines
@@ -128,6 +133,8 @@ class _Check:
             rule, message = trouble
             if content.head.startswith(BYTE_ORDER_MARKS):
                 rule = "format-encoding"
+            elif content.head.startswith(SAMPLE_MAJOR_BED):
+                rule = "format-plink-order"
             findings.add(rule, f"{message} {content.hint}".strip())
             return False
         if content.compression == "gzip":

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
 from apps.genotypes.check.content import read_content
 from apps.genotypes.check.report import FileFormat
@@ -17,8 +16,6 @@ from apps.genotypes.repair.refusals import Refused
 from apps.genotypes.repair.text import VcfText, open_text, vcf_text
 
 __all__ = ["Opened", "format_of", "open_genotypes"]
-
-_SAMPLE_MAJOR: Final = b"\x6c\x1b\x00"
 
 
 class Opened:
@@ -50,8 +47,6 @@ def format_of(path: Path) -> FileFormat:
     content = read_content(path)
     if content.compression == "zip":
         return FileFormat.ZIP
-    if content.head.startswith(_SAMPLE_MAJOR):
-        return FileFormat.PLINK
     return FileFormat.UNKNOWN if content.format is FileFormat.ZIP else content.format
 
 

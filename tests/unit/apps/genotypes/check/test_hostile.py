@@ -139,6 +139,21 @@ def test_parts_of_a_plink_set_are_known_by_their_columns(tmp_path, line):
     assert check(tmp_path / "file").findings[0].rule == "format-plink"
 
 
+@pytest.mark.parametrize(
+    ("order", "kind", "rule"),
+    [
+        (b"\0", FileFormat.PLINK, "format-plink-order"),
+        (b"\1", FileFormat.PLINK, "format-plink"),
+        (b"\2", FileFormat.PLINK2, "format-plink"),
+        (b"\x10", FileFormat.PLINK2, "format-plink"),
+    ],
+)
+def test_the_third_byte_tells_a_bed_from_a_pgen(tmp_path, order, kind, rule):
+    (tmp_path / "file").write_bytes(b"\x6c\x1b" + order + bytes(30))
+    report = check(tmp_path / "file")
+    assert (report.facts.format, report.findings[0].rule) == (kind, rule)
+
+
 def test_a_bomb_of_gzip_is_read_in_pieces(tmp_path):
     lines = (b"x" * (1 << 20) + b"\n") * 20
     (tmp_path / "file").write_bytes(gzip.compress(text(row()) + lines))

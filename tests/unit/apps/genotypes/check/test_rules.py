@@ -77,6 +77,9 @@ CASES = {
     "format-encoding": Case(content=b"\xef\xbb\xbf" + text(row()), says="byte order mark"),
     "format-bcf": Case(content=b"BCF\2\2" + bytes(30)),
     "format-plink": Case(content=b"\x6c\x1b\x01" + bytes(30), raw=True),
+    "format-plink-order": Case(
+        content=b"\x6c\x1b\x00" + bytes(30), raw=True, says="PLINK set, or a part of one. Its"
+    ),
     "format-bgen": Case(content=bytes(16) + b"bgen" + bytes(30), raw=True),
     "format-zip": Case(content=archive("a.vcf", "b.vcf"), raw=True),
     "gzip": Case(content=gzip.compress(text(row())), raw=True),
