@@ -6,7 +6,7 @@ here) with one of the sentences below. Any other refusal of well-formed data sta
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from rest_framework.fields import BooleanField
@@ -106,24 +106,30 @@ def known_refusal(operation: str, answer: Mapping[str, Any]) -> bool:
     )
 
 
-def is_text_of_a_form(media_type: str | None, body: Any, switches: Collection[str]) -> bool:
+def is_text_of_a_form(media_type: str | None, body: Any, types: Mapping[str, str]) -> bool:
     """Whether a generated body holds what a form cannot say.
 
-    A form is fields, and each is text: `null` is four letters, an object is its braces, and `1` or
-    `on` is what shells and browsers send for a switch. So none of this proves anything about the
-    operation.
+    A form is fields, and each is text: `null` is four letters, an object is its braces, a list is
+    its field once more for each item, and `1` or `on` is what shells and browsers send for a
+    switch. So none of this proves anything about the operation.
 
     Args:
-        switches: The names of its boolean fields.
+        types: By name of a field, what the description says that it is.
     """
     if media_type not in _FORMS:
         return False
     if not isinstance(body, Mapping):
         return body is None or isinstance(body, str | int | float | list)
-    return any(
-        value is None
-        or isinstance(value, Mapping)
-        or (name in switches and str(value).lower() in _SPELLINGS)
-        for name, value in body.items()
-        if not isinstance(value, bool)
-    )
+    return any(_is_text(value, types.get(name, "")) for name, value in body.items())
+
+
+def _is_text(value: Any, described: str) -> bool:
+    match value:
+        case bool():
+            return False
+        case None | Mapping():
+            return True
+        case list():
+            return described != "array"
+        case _:
+            return described == "boolean" and str(value).lower() in _SPELLINGS

@@ -35,8 +35,8 @@ if ACTOR != "anonymous":
 def filter_case(context, case):
     body = case.operation.get_body_for_media_type(case.media_type) if case.media_type else None
     fields = body.form_properties if body is not None else {}
-    switches = {name for name, field in fields.items() if field.get("type") == "boolean"}
-    return not is_text_of_a_form(case.media_type, case.body, switches)
+    types = {name: str(field.get("type", "")) for name, field in fields.items()}
+    return not is_text_of_a_form(case.media_type, case.body, types)
 
 
 @schemathesis.hook
