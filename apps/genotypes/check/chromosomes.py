@@ -7,9 +7,9 @@ from typing import Final
 import numpy as np
 
 from apps.genotypes.builds import plain_name
+from apps.genotypes.check.facts import ChromosomeFacts
 from apps.genotypes.check.findings import shown
 from apps.genotypes.check.lines import Flags, Numbers, Records
-from apps.genotypes.check.report import ChromosomeFacts
 from apps.genotypes.chromosome_x import XRegion, x_region
 
 __all__ = ["Chromosome", "Chromosomes"]

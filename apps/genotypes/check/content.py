@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from apps.genotypes.bgzf import BgzfError, Compression, Damaged, Truncated, compression, read_blocks
-from apps.genotypes.check.report import FileFormat
+from apps.genotypes.check.facts import FileFormat
 
 __all__ = [
     "BYTE_ORDER_MARKS",

@@ -16,10 +16,11 @@ from apps.genotypes.check.beside_panel import PanelChoice
 from apps.genotypes.check.cells import Genotypes, read_genotypes, too_few_called
 from apps.genotypes.check.chromosomes import Chromosomes
 from apps.genotypes.check.columns import read_alleles, read_positions, starts_with_gt
+from apps.genotypes.check.facts import QualityFacts, SampleFacts
 from apps.genotypes.check.findings import Findings, shown
 from apps.genotypes.check.lines import Bytes, Flags, Numbers, Records, TextLines, distinct
 from apps.genotypes.check.matching import MATCHING, compare_sites
-from apps.genotypes.check.report import Example, QualityFacts, SampleFacts
+from apps.genotypes.check.report import Example
 from apps.genotypes.chromosome_x import PloidyCheck, XRegion, x_region
 from apps.genotypes.rules import PanelRules
 from apps.genotypes.sites import SiteTable, open_site_table

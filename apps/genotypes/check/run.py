@@ -18,12 +18,13 @@ from apps.genotypes.check.content import (
     read_content,
     read_pieces,
 )
+from apps.genotypes.check.facts import Facts, FileFormat
 from apps.genotypes.check.findings import Findings
 from apps.genotypes.check.header import HeaderReader
 from apps.genotypes.check.lines import TextLines, whole_lines
 from apps.genotypes.check.quality import Quality
 from apps.genotypes.check.records import RecordScan
-from apps.genotypes.check.report import Facts, FileFormat, PanelReport, Report
+from apps.genotypes.check.report import PanelReport, Report
 from apps.genotypes.job_rules import check_samples
 from apps.genotypes.rules import JobLimits
 

@@ -14,7 +14,8 @@ from typing import Final
 
 from apps.genotypes.builds import BUILDS
 from apps.genotypes.check.beside_panel import PanelChoice
-from apps.genotypes.check.report import Accepted, Facts, Finding, PanelReport, Report, Severity
+from apps.genotypes.check.facts import Facts
+from apps.genotypes.check.report import Accepted, Finding, PanelReport, Report, Severity
 from apps.genotypes.check.run import Choices, check_file
 from apps.genotypes.commands.panels import site_tables
 from apps.genotypes.sites import SitesError

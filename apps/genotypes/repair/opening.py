@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from apps.genotypes.check.content import read_content
-from apps.genotypes.check.report import FileFormat
+from apps.genotypes.check.facts import FileFormat
 from apps.genotypes.repair.alleles import Panel
 from apps.genotypes.repair.bcf import bcf_lines
 from apps.genotypes.repair.plink import PlinkVcf

@@ -5,7 +5,7 @@ import zlib
 from pathlib import Path
 
 from apps.genotypes.bgzf import Compression, compression
-from apps.genotypes.check.report import FileFormat
+from apps.genotypes.check.facts import FileFormat
 from apps.genotypes.repair.opening import format_of
 from apps.genotypes.repair.refusals import Refused
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from apps.genotypes.check.report import FileFormat, Finding, Report
+from apps.genotypes.check.facts import FileFormat
+from apps.genotypes.check.report import Finding, Report
 from apps.genotypes.check.run import Choices, check_file
 from federated_imputation.monolith.files.models import GenotypeFile
 

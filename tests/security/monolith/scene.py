@@ -11,7 +11,8 @@ from django.test import Client
 from django.utils import timezone
 
 from apps.contracts.tokens import TokenType
-from apps.genotypes.check.report import Facts, FileFormat, Report
+from apps.genotypes.check.facts import Facts, FileFormat
+from apps.genotypes.check.report import Report
 from apps.shared.identity.permissions import SCOPES
 from federated_imputation.monolith.accounts.models import (
     ApiToken,

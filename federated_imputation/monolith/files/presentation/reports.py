@@ -4,7 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from apps.genotypes.check.report import Accepted, FileFormat, Severity
+from apps.genotypes.check.facts import FileFormat
+from apps.genotypes.check.report import Accepted, Severity
 
 __all__ = ["FactsOutput", "FindingOutput", "PanelCheckOutput"]
 

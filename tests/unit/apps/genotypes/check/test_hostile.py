@@ -9,7 +9,8 @@ import zipfile
 import pytest
 
 from apps.genotypes.bgzf import END_BLOCK, BgzfWriter
-from apps.genotypes.check.report import FileFormat, Report
+from apps.genotypes.check.facts import FileFormat
+from apps.genotypes.check.report import Report
 from tests.unit.apps.genotypes.check.files import META, bgzf, check, found, panel, row, site, text
 
 
