@@ -37,6 +37,9 @@ TESTS: Final = {
         "unit/monolith/accounts/test_people_closed.py"
     ),
     _ACCOUNTS + "audit": "unit/monolith/accounts/test_audit_api.py",
+    _ACCOUNTS + "(pages|admin)": (
+        "unit/monolith/accounts/test_people_admin.py unit/monolith/accounts/test_audit_admin.py"
+    ),
     _FILES + "genotypes": (
         "unit/monolith/files/test_genotype_files.py unit/monolith/files/test_panel_sites.py"
     ),

@@ -132,6 +132,13 @@ def test_an_access_token_that_names_two_users_opens_nothing(user):
     assert not opens(forged(token, user_id=make_user("eve").pk))
 
 
+def test_a_login_that_is_over_opens_nothing_whatever_its_tokens_say(user):
+    tokens = log_in()
+    TokenFamily.objects.update(expires_at=timezone.now())
+    assert not opens(tokens["access_token"])
+    assert refresh(tokens["refresh_token"]).status_code == 401
+
+
 def test_nobody_ends_the_login_of_another(user):
     client = Client()
     token = log_in(client)["access_token"]
