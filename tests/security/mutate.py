@@ -302,13 +302,16 @@ def _tests_of(mutant: "Mutant", tests: Mapping[str, str]) -> str:
 
 def _run_tests(folder: str, mutant: "Mutant | None") -> str:
     """The first test that fails with the mutant at work; '' when none does."""
+    # Servers of its own: two runs at a time would take each other's database away, and what then
+    # fails has noticed no mutant.
+    own = {name: value for name, value in os.environ.items() if name != "TEST_SERVERS_FOLDER"}
     which = {"MUTANT": f"{mutant.module} {mutant.number}"} if mutant else {}
     plugin = ("-p", "tests.security.mutated") if mutant else ()
     paths = [f"tests/{path}" for path in folder.split()]
     try:
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *plugin, *paths],
-            env={**os.environ, **which},
+            env={**own, **which},
             capture_output=True,
             text=True,
             timeout=_TESTS_SECONDS,
