@@ -34,6 +34,8 @@ _FORMAT: Final = np.frombuffer(b"\tGT\t", np.uint8)
 def whole_lines(pieces: Iterable[Piece]) -> Iterator[Piece]:
     """Cut pieces at line ends, so that each holds whole lines; the last one gets its line feed.
 
+    A line longer than a piece comes alone: beside it a million short ones would be cut at once.
+
     Raises:
         LineTooLong: no line end within `MAX_LINE` bytes.
     """
@@ -41,14 +43,15 @@ def whole_lines(pieces: Iterable[Piece]) -> Iterator[Piece]:
     held = 0
     read = 0
     for piece in pieces:
-        read = piece.read
-        end = piece.text.rfind(b"\n") + 1
-        if end:
-            text = b"".join([*rest, memoryview(piece.text)[:end]])
-            yield Piece(text=text, read=read)
+        read, text = piece.read, piece.text
+        if held > PIECE and (end := text.find(b"\n") + 1):
+            yield Piece(text=b"".join([*rest, text[:end]]), read=read)
+            rest, held, text = [], 0, text[end:]
+        if end := text.rfind(b"\n") + 1:
+            yield Piece(text=b"".join([*rest, memoryview(text)[:end]]), read=read)
             rest, held = [], 0
-        if end < len(piece.text):
-            rest.append(piece.text[end:])
+        if end < len(text):
+            rest.append(text[end:])
             held += len(rest[-1])
         if held > MAX_LINE:
             raise LineTooLong(f"a line is longer than {MAX_LINE} bytes")

@@ -9,7 +9,9 @@ import zipfile
 import pytest
 
 from apps.genotypes.bgzf import END_BLOCK, BgzfWriter
+from apps.genotypes.check.content import PIECE, Piece
 from apps.genotypes.check.facts import FileFormat
+from apps.genotypes.check.lines import whole_lines
 from apps.genotypes.check.report import Report
 from tests.unit.apps.genotypes.check.files import META, bgzf, check, found, panel, row, site, text
 
@@ -159,6 +161,18 @@ def test_a_bomb_of_gzip_is_read_in_pieces(tmp_path):
     lines = (b"x" * (1 << 20) + b"\n") * 20
     (tmp_path / "file").write_bytes(gzip.compress(text(row()) + lines))
     assert found(check(tmp_path / "file", last_stage=2), "columns")[0].count == 20
+
+
+def test_pieces_end_with_lines_and_a_very_long_line_comes_alone():
+    text = b"a\n" * 10 + b"x" * (2 * PIECE) + b"\n" + b"\n" * 5_000 + b"the last"
+    pieces = [
+        Piece(text=text[at : at + PIECE], read=at + PIECE) for at in range(0, len(text), PIECE)
+    ]
+    cut = [piece.text for piece in whole_lines(pieces)]
+    assert b"".join(cut) == text + b"\n"
+    assert all(part.endswith(b"\n") for part in cut)
+    [long] = [part for part in cut if len(part) > PIECE]
+    assert long.count(b"\n") == 1
 
 
 def test_more_samples_than_any_service_takes_are_not_kept(tmp_path):
