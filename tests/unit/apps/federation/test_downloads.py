@@ -21,7 +21,8 @@ from apps.federation.protocol import (
     Unreachable,
 )
 from apps.shared.http.client import LIMITS, GuardedClient
-from tests.michigan_server import CutAnswer, Hang, MichiganServer, Redirect, Reply, Silence, zip_of
+from tests.michigan_server import MichiganServer, zip_of
+from tests.michigan_troubles import CutAnswer, Hang, Redirect, Reply, Silence
 from tests.servers import free_port
 
 PASSWORD = "Secret-1"

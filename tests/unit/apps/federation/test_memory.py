@@ -5,7 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.michigan_server import Reply, zip_of
+from tests.michigan_server import zip_of
+from tests.michigan_troubles import Reply
 
 SIZE = 64 * 2**20
 MOST_GROWTH = 24 * 2**20  # of the peak over an idle process that has done one small call

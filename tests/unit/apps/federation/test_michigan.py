@@ -27,15 +27,8 @@ from apps.federation.protocol import (
     Unreachable,
 )
 from apps.shared.http.client import LIMITS, GuardedClient
-from tests.michigan_server import (
-    CutAnswer,
-    CutRequest,
-    Hang,
-    MichiganServer,
-    Redirect,
-    Reply,
-    Silence,
-)
+from tests.michigan_server import MichiganServer
+from tests.michigan_troubles import CutAnswer, CutRequest, Hang, Redirect, Reply, Silence
 from tests.servers import free_port
 
 PAGE = "<html><head><title>Down</title><style>b {}</style></head><body><h1>Sorry</h1></body></html>"

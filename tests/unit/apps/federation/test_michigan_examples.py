@@ -22,7 +22,7 @@ from apps.federation.protocol import (
     Rejected,
     Submission,
 )
-from tests.michigan_server import Reply
+from tests.michigan_troubles import Reply
 
 EXAMPLES = examples.load("michigan")
 JOB = "job-20261001-101500-001"

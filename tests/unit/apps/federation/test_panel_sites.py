@@ -7,7 +7,8 @@ import pytest
 
 from apps.federation.michigan import Michigan
 from apps.federation.protocol import DownloadCut, Malformed, NoRoom, NotAuthenticated
-from tests.michigan_server import CutAnswer, MichiganServer, Redirect, Reply
+from tests.michigan_server import MichiganServer
+from tests.michigan_troubles import CutAnswer, Redirect, Reply
 
 KEY = "apps@kit-afr@1.0.0"
 SITES = {"20": b"sites of twenty", "X": b"sites of x"}

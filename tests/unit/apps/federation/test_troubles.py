@@ -31,12 +31,12 @@ from apps.federation.protocol import (
 )
 from apps.shared.http.client import GuardedClient
 from apps.shared.http.transport import Limits
-from tests.michigan_server import (
+from tests.michigan_server import MichiganServer
+from tests.michigan_troubles import (
     CutAnswer,
     CutRequest,
     Drip,
     Flood,
-    MichiganServer,
     Raw,
     Redirect,
     Reply,
@@ -55,7 +55,7 @@ IMPATIENT = Limits(connect=20, write=20, idle=0.5, total=1, answer=2**20)
 OPERATIONS = (
     "discover", "submit", "find", "job", "cancel", "restart", "download", "sites", "site",
 )  # fmt: skip
-# What to script for an operation; the kinds of `tests.michigan_server`.
+# What to script for an operation; the kinds of `tests.michigan_troubles`.
 KINDS = {"discover": "server", "find": "list"}
 
 

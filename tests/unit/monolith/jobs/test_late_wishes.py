@@ -8,7 +8,7 @@ import pytest
 from federated_imputation.monolith.jobs.models import JobWork
 from federated_imputation.monolith.jobs.pace import back_off_seconds
 from tests.job_world import World
-from tests.michigan_server import Reply
+from tests.michigan_troubles import Reply
 
 BROKEN = Reply(500, "Out of order.")
 

@@ -11,7 +11,8 @@ from federated_imputation.monolith.accounts.queries import reveal_result_passwor
 from federated_imputation.monolith.jobs.models import JobWork
 from federated_imputation.monolith.registry.models import ImputationService
 from tests.job_world import FILES, World
-from tests.michigan_server import CutAnswer, CutRequest, Reply, Silence, zip_of
+from tests.michigan_server import zip_of
+from tests.michigan_troubles import CutAnswer, CutRequest, Reply, Silence
 
 
 def test_job_is_submitted_once_followed_and_fetched(world: World):

@@ -15,7 +15,7 @@ from federated_imputation.monolith.jobs.lease import LEASE, Hold, LeaseLost, cla
 from federated_imputation.monolith.jobs.models import JobWork
 from tests.bgzf import VCF, bgzf
 from tests.job_world import FILES, World, upload
-from tests.michigan_server import CutRequest, Reply
+from tests.michigan_troubles import CutRequest, Reply
 
 
 class WorkerDied(Exception):

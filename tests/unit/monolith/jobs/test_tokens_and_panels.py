@@ -11,7 +11,7 @@ from federated_imputation.monolith.accounts.operations import store_credential
 from federated_imputation.monolith.jobs import operations
 from tests.factories import NOW
 from tests.job_world import ORIGIN, PANEL, World
-from tests.michigan_server import Reply
+from tests.michigan_troubles import Reply
 
 REFUSED = "does not accept the token"
 

@@ -11,7 +11,7 @@ from federated_imputation.monolith.jobs.models import JobWork
 from federated_imputation.monolith.registry import standing
 from federated_imputation.monolith.registry.models import ImputationService
 from tests.job_world import FILES, World
-from tests.michigan_server import Reply, Reset
+from tests.michigan_troubles import Reply, Reset
 
 
 class Fault(Exception):

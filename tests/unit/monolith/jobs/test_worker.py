@@ -19,7 +19,7 @@ from federated_imputation.monolith.jobs.lease import LEASE, claim, held
 from federated_imputation.monolith.jobs.models import JobStatusUpdate, JobWork
 from federated_imputation.monolith.jobs.operations import NotAllowedNow
 from tests.job_world import World
-from tests.michigan_server import CutRequest, Silence
+from tests.michigan_troubles import CutRequest, Silence
 
 PATIENCE = 20.0
 
