@@ -19,7 +19,11 @@ _PASSWORD: Final = (
     r"The passwords differ\.",
 )
 _TIME: Final = (r"This time is over already\.",)
-_USER: Final = (r"A user with that username already exists\.", r"Enter a valid email address\.")
+_USER: Final = (
+    r"A user with that username already exists\.",
+    r"Enter a valid username\.",  # the form in which names are compared can have other characters
+    r"Enter a valid email address\.",
+)
 _PROFILE: Final = (
     r"Invalid pk ",
     r"This user has a profile already\.",

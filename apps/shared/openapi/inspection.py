@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from django.core.validators import RegexValidator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import get_doc
 from rest_framework import serializers
@@ -82,7 +83,8 @@ def _refuses_white_space(field: Any) -> bool:
     """Whether text of nothing but white space counts as blank, which `minLength` does not say."""
     return (
         isinstance(field, serializers.CharField)
-        and not isinstance(field, serializers.EmailField | serializers.RegexField)
+        and not isinstance(field, serializers.EmailField)
+        and not any(isinstance(known, RegexValidator) for known in field.validators)
         and field.trim_whitespace
         and not field.allow_blank
     )

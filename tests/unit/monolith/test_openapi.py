@@ -277,3 +277,8 @@ def test_docs_are_served_to_anybody_without_inline_scripts_or_foreign_ones(clien
     script = client.get("/api/docs/?script=")
     assert script.headers["Content-Type"].startswith("application/javascript")
     assert b"/api/schema/" in script.content
+
+
+def test_usernames_are_described_as_they_are_checked(schema):
+    username = schema["components"]["schemas"]["NewUserRequest"]["properties"]["username"]
+    assert username["pattern"] == r"^[\w.@+-]+$"
