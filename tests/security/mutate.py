@@ -24,7 +24,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
+from itertools import chain
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
@@ -42,8 +42,6 @@ __all__ = ["DEPLOYMENTS", "main"]
 
 DEPLOYMENTS: Final = ("monolith", "node-afr")
 _CHILD_SECONDS: Final = 300
-_TESTS_SECONDS: Final = 900
-_FAILED_TEST: Final = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 # HEAD is like GET, and PUT like PATCH.
 _METHODS: Final = ("GET", "POST", "PATCH", "DELETE")
 _Function = tuple[str, str, int]  # file, qualified name, first line
@@ -275,21 +273,13 @@ def _tested(verdicts: list[Verdict], tests: Mapping[str, str]) -> list[Verdict]:
         tests: Pattern of a module's name → files and folders of its tests, which may name a
             group of it.
     """
-    left = [verdict for verdict in verdicts if not verdict.noticed]
-    known = {_tests_of(verdict.mutant, tests) for verdict in left}
-    for folder in sorted(known):
-        if found := _run_tests(folder, None):
-            raise RuntimeError(f"{folder} fails without any mutant, too: {found}")
+    left: dict[str, list[Verdict]] = {}
+    for verdict in verdicts:
+        if not verdict.noticed:
+            left.setdefault(_tests_of(verdict.mutant, tests), []).append(verdict)
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        judged = dict(zip(left, pool.map(partial(_test, tests=tests), left), strict=True))
+        judged = dict(chain.from_iterable(pool.map(_judged_by_tests, left, left.values())))
     return [judged.get(verdict, verdict) for verdict in verdicts]
-
-
-def _test(verdict: Verdict, *, tests: Mapping[str, str]) -> Verdict:
-    noticed = _run_tests(_tests_of(verdict.mutant, tests), verdict.mutant)
-    verdict = replace(verdict, noticed=noticed)
-    _show(verdict)
-    return verdict
 
 
 def _tests_of(mutant: "Mutant", tests: Mapping[str, str]) -> str:
@@ -300,29 +290,35 @@ def _tests_of(mutant: "Mutant", tests: Mapping[str, str]) -> str:
     )
 
 
-def _run_tests(folder: str, mutant: "Mutant | None") -> str:
-    """The first test that fails with the mutant at work; '' when none does."""
+def _judged_by_tests(folder: str, left: list[Verdict]) -> list[tuple[Verdict, Verdict]]:
+    """Each verdict and the one of these tests instead; `tests.security.mutated` runs them."""
     # Servers of its own: two runs at a time would take each other's database away, and what then
     # fails has noticed no mutant.
     own = {name: value for name, value in os.environ.items() if name != "TEST_SERVERS_FOLDER"}
-    which = {"MUTANT": f"{mutant.module} {mutant.number}"} if mutant else {}
-    plugin = ("-p", "tests.security.mutated") if mutant else ()
+    names = [f"{verdict.mutant.module} {verdict.mutant.number}" for verdict in left]
     paths = [f"tests/{path}" for path in folder.split()]
-    try:
+    plugins = ["-p", "no:cacheprovider", "-p", "tests.security.mutated"]
+    with tempfile.TemporaryDirectory() as temporary:
+        report = Path(temporary) / "verdicts"
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *plugin, *paths],
-            env={**own, **which},
+            [sys.executable, "-m", "pytest", *plugins, *paths],
+            env={**own, "MUTANTS": ",".join(names), "VERDICTS": str(report)},
             capture_output=True,
             text=True,
-            timeout=_TESTS_SECONDS,
             check=False,
         )
-    except subprocess.TimeoutExpired:
-        return f"{folder} does not end"
-    if done.returncode not in {0, 1}:
-        raise RuntimeError(f"{folder} did not run for {mutant}: {done.stdout[-2000:]}")
-    failed = _FAILED_TEST.search(done.stdout)
-    return failed[1] if failed else ""
+        lines = report.read_text().splitlines() if report.is_file() else []
+    noticed = [line.split("\t") for line in lines]
+    unchanged = ["-", ""]
+    if [name for name, _ in noticed] != ["-", *names, "-"] or noticed[0] != unchanged:
+        raise RuntimeError(f"{folder} fails without any mutant, too: {done.stdout[-3000:]}")
+    if noticed[-1] != unchanged:
+        raise RuntimeError(f"{folder} does not bear to be run twice: {done.stdout[-3000:]}")
+    judged = []
+    for verdict, (_, test) in zip(left, noticed[1:-1], strict=True):
+        judged.append((verdict, replace(verdict, noticed=test)))
+        _show(judged[-1][1])
+    return judged
 
 
 def _show(verdict: Verdict) -> None:

@@ -1,17 +1,76 @@
-"""A pytest plugin: put the mutant that `MUTANT` names to work before the tests run.
+"""A pytest plugin: run the tests once as they are, then once for each mutant, until one fails.
 
-`MUTANT` is a module and the number of its mutant, as `tests.security.mutants` counts them.
+`MUTANTS` names them, parted by commas, each as its module and number, as `tests.security.mutants`
+counts them. A mutant is put to work for good, so each has a fork to itself; nothing is set up
+again in it that lives for the session. A last run without any mutant shows that those before it
+have left nothing behind that fails by itself. What noticed which is appended to the file
+`VERDICTS`: a line each of the mutant, a tab, and the test or nothing; without a mutant, '-'.
 """
 
 import importlib
 import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from django.db import connections
 
-from tests.security.mutants import mutants_of
+from tests.security.mutants import Mutant, mutants_of
+
+UNCHANGED = "-"
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """By now every module that the tests import is there; views may wait for the first request."""
-    module, number = os.environ["MUTANT"].split()
-    list(mutants_of(importlib.import_module(module)))[int(number)].apply()
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> bool:
+    """Instead of pytest's own loop."""
+    verdicts = Path(os.environ["VERDICTS"])
+    first = _first_failure(session)
+    _note(verdicts, UNCHANGED, first)
+    if not first:
+        for name, mutant in [*_mutants(os.environ["MUTANTS"]), (UNCHANGED, None)]:
+            _note(verdicts, name, _in_a_fork(session, mutant))
+    return True
+
+
+def _mutants(names: str) -> Iterator[tuple[str, Mutant]]:
+    for name in names.split(","):
+        module, number = name.split()
+        # A view that only the URLs name may not be imported yet.
+        yield name, list(mutants_of(importlib.import_module(module)))[int(number)]
+
+
+def _first_failure(session: pytest.Session) -> str:
+    """The first test that fails; '' when none does."""
+    following = [*session.items[1:], session.items[0]]  # none is last: the session goes on
+    for item, after in zip(session.items, following, strict=True):
+        item.ihook.pytest_runtest_protocol(item=item, nextitem=after)
+        if session.testsfailed:
+            return item.nodeid
+    return ""
+
+
+def _in_a_fork(session: pytest.Session, mutant: Mutant | None) -> str:
+    connections.close_all()  # two processes cannot share one
+    sys.stdout.flush()
+    read_end, write_end = os.pipe()
+    pid = os.fork()
+    if not pid:
+        status = 1
+        try:
+            if mutant is not None:
+                mutant.apply()
+            os.write(write_end, _first_failure(session).encode())
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(write_end)
+    with os.fdopen(read_end, "rb") as pipe:
+        noticed = pipe.read().decode()
+    _, status = os.waitpid(pid, 0)
+    return noticed or (f"the tests end by {status}" if status else "")
+
+
+def _note(verdicts: Path, name: str, noticed: str) -> None:
+    with verdicts.open("a") as file:
+        file.write(f"{name}\t{noticed}\n")
