@@ -60,6 +60,7 @@ _MODELS: Final = {
     "auth/group": _Pages("auth group", _GOVERNORS, _SUPERUSER, _SUPERUSER, _SUPERUSER),
     "auth/user": _Pages("user owner", _GOVERNORS, _GOVERNORS, _GOVERNORS, _NOBODY),
     "imputation/auditlog": _shown("audit", _GOVERNORS),
+    "imputation/genotypefile": _shown("genotype_id", _SERVICE_GOVERNORS),
     "imputation/imputationjob": _shown("job", _SERVICE_GOVERNORS),
     "imputation/imputationservice": _all("here", _GOVERNORS),
     "imputation/jobstatusupdate": _shown("update", _SERVICE_GOVERNORS),

@@ -12,7 +12,7 @@ from federated_imputation.monolith.accounts.models import (
     UserServiceAccess,
 )
 from federated_imputation.monolith.accounts.operations import record_audit, store_credential
-from federated_imputation.monolith.files.models import ResultFile
+from federated_imputation.monolith.files.models import GenotypeFile, ResultFile
 from federated_imputation.monolith.jobs.models import JobStatusUpdate
 from federated_imputation.monolith.registry.models import ServiceConfiguration
 from tests.factories import NOW, make_job, make_panel, make_service, make_user
@@ -20,12 +20,20 @@ from tests.factories import NOW, make_job, make_panel, make_service, make_user
 pytestmark = pytest.mark.django_db
 SECRET = "pl41nt3xt"
 MODELS = {
-    *("auditlog", "imputationjob", "imputationservice", "jobstatusupdate", "referencepanel"),
+    *(
+        "auditlog",
+        "genotypefile",
+        "imputationjob",
+        "imputationservice",
+        "jobstatusupdate",
+        "referencepanel",
+    ),
     *("resultfile", "serviceconfiguration", "servicecredential", "servicepermission"),
     *("serviceusergroup", "userprofile", "userrole", "userserviceaccess"),
 }
 READ_ONLY = {
-    *("auditlog", "imputationjob", "jobstatusupdate", "resultfile", "servicecredential"),
+    *("auditlog", "genotypefile", "imputationjob", "jobstatusupdate", "resultfile"),
+    "servicecredential",
 }
 
 
@@ -51,6 +59,15 @@ def rows(client):
     UserServiceAccess.objects.create(user=user, service=service, api_key=SECRET)
     JobStatusUpdate.objects.create(job=job, status="pending")
     ResultFile.objects.create(job=job, file_type="summary", filename="x", download_url=SECRET)
+    GenotypeFile.objects.create(
+        user=user,
+        name="study.vcf",
+        path=f"genotypes/{SECRET}",
+        size=1,
+        sha256="0" * 64,
+        format="vcf",
+        first_look={"samples": [SECRET]},
+    )
     record_audit(action="login", user_id=user.pk, origin=None, now=NOW)
     client.force_login(user)
     return credential
@@ -85,6 +102,17 @@ def test_audit_row_cannot_be_deleted(client, rows):
     row = AuditLog.objects.get()
     page = reverse("admin:imputation_auditlog_delete", args=[row.pk])
     assert client.post(page, {"post": "yes"}).status_code == 403
+
+
+def test_genotype_files_are_found_by_what_describes_them_alone(client, rows):
+    pages = reverse("admin:imputation_genotypefile_changelist")
+    kept = str(GenotypeFile.objects.get().pk)
+    for asked in ("q=study", "q=root", f"q={kept}", "format__exact=vcf"):
+        assert kept in client.get(f"{pages}?{asked}").content.decode(), asked
+    for asked in (f"q={SECRET}", "format__exact=bcf"):
+        assert kept not in client.get(f"{pages}?{asked}").content.decode(), asked
+    for hidden in ("path__startswith=g", "first_look__samples__0=x", "sha256__startswith=0"):
+        assert client.get(f"{pages}?{hidden}").status_code in {302, 400}, hidden
 
 
 def test_row_that_is_not_there_is_no_error(client, rows):
