@@ -14,7 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.db import connections
+from redis import Redis
 
 from tests.security.mutants import Mutant, mutants_of
 
@@ -42,7 +44,8 @@ def _mutants(names: str) -> Iterator[tuple[str, Mutant]]:
 
 def _first_failure(session: pytest.Session) -> str:
     """The first test that fails; '' when none does."""
-    following = [*session.items[1:], session.items[0]]  # none is last: the session goes on
+    # After the last one all is taken down but what lives for the session, which goes on.
+    following: list[pytest.Item | pytest.Session] = [*session.items[1:], session]
     for item, after in zip(session.items, following, strict=True):
         item.ihook.pytest_runtest_protocol(item=item, nextitem=after)
         if session.testsfailed:
@@ -52,6 +55,8 @@ def _first_failure(session: pytest.Session) -> str:
 
 def _in_a_fork(session: pytest.Session, mutant: Mutant | None) -> str:
     connections.close_all()  # two processes cannot share one
+    with Redis.from_url(settings.REDIS_URL) as store:
+        store.flushall()  # what the run before has counted against its limits
     sys.stdout.flush()
     read_end, write_end = os.pipe()
     pid = os.fork()

@@ -24,8 +24,7 @@ TESTS: Final = {
     ),
     _ACCOUNTS + "backend": "unit/monolith/accounts/test_passwords.py",
     _ACCOUNTS + "(api_)?tokens": (
-        "unit/monolith/accounts/test_tokens.py unit/monolith/accounts/test_api_tokens.py "
-        "unit/monolith/accounts/test_passwords.py"
+        "unit/monolith/accounts/test_tokens.py unit/monolith/accounts/test_api_tokens.py"
     ),
     _ACCOUNTS + "credentials": "unit/monolith/accounts/test_credentials.py",
     _ACCOUNTS + "rights": "unit/monolith/accounts/test_rights.py",
@@ -52,7 +51,8 @@ TESTS: Final = {
         "unit/monolith/registry/test_addresses.py unit/monolith/registry/test_panel_sync.py"
     ),
     r"federated_imputation\.monolith\.registry\.queries": (
-        "unit/monolith/registry/test_api.py unit/monolith/files/test_arrivals.py"
+        "unit/monolith/registry/test_api.py unit/monolith/files/test_arrivals.py "
+        "unit/monolith/dashboard/test_api.py"
     ),
     r"federated_imputation\.monolith\.(\w+)\..*": r"unit/monolith/\1",
 }
