@@ -44,6 +44,9 @@ TESTS: Final = {
     ),
     _FILES + "runs": "unit/monolith/files/test_file_runs.py",
     _FILES + "results": "unit/monolith/files/test_api.py",
+    r"federated_imputation\.monolith\.jobs\.api": (
+        "unit/monolith/jobs/test_api.py unit/monolith/jobs/test_access.py"
+    ),
     r"federated_imputation\.monolith\.jobs\.queries": (
         "unit/monolith/jobs/test_worker.py unit/monolith/jobs/test_access.py"
     ),
