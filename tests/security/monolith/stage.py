@@ -42,13 +42,13 @@ TESTS: Final = {
     _FILES + "genotypes": (
         "unit/monolith/files/test_genotype_files.py unit/monolith/files/test_panel_sites.py"
     ),
-    _FILES + "runs": "unit/monolith/files/test_file_runs.py",
-    _FILES + "results": "unit/monolith/files/test_api.py",
-    r"federated_imputation\.monolith\.jobs\.api": (
-        "unit/monolith/jobs/test_api.py unit/monolith/jobs/test_access.py"
+    _FILES + "runs": (
+        "unit/monolith/files/test_genotype_files.py unit/monolith/files/test_file_runs.py"
     ),
-    r"federated_imputation\.monolith\.jobs\.queries": (
-        "unit/monolith/jobs/test_worker.py unit/monolith/jobs/test_access.py"
+    _FILES + "results": "unit/monolith/files/test_api.py",
+    r"federated_imputation\.monolith\.jobs\.(api|queries)": (
+        "unit/monolith/jobs/test_access.py unit/monolith/jobs/test_api.py "
+        "unit/monolith/jobs/test_worker.py"
     ),
     r"federated_imputation\.monolith\.registry\.operations": (
         "unit/monolith/registry/test_addresses.py unit/monolith/registry/test_panel_sync.py"

@@ -9,7 +9,7 @@ from asgiref.sync import async_to_sync
 from django.test import AsyncClient, Client
 
 from federated_imputation.monolith.files.models import ResultFile
-from federated_imputation.monolith.files.operations import file_type_of
+from federated_imputation.monolith.files.operations import file_type_of, forget_results
 from federated_imputation.monolith.files.queries import stored_paths
 from tests.factories import make_job, make_panel, make_service, make_user
 
@@ -184,6 +184,18 @@ def test_paths_that_a_job_has_are_of_its_own_files_that_are_here(root, ada, pane
     stored(root, ada, panel)
 
     assert stored_paths(job_id=file.job_id) == {file.file_path}
+
+
+def test_job_shows_and_loses_its_own_files(root, ada, panel):
+    first, second = stored(root, ada, panel), stored(root, ada, panel)
+    client = Client()
+    client.force_login(ada)
+
+    shown = client.get(f"/api/jobs/{first.job_id}/files/").json()
+    assert [file["id"] for file in shown] == [first.pk]
+
+    assert forget_results(job_id=first.job_id) == 1
+    assert list(ResultFile.objects.all()) == [second]
 
 
 def test_list_is_the_callers_own(root, ada, panel):

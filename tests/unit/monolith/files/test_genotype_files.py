@@ -4,20 +4,27 @@ from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 from zipfile import ZipFile
 
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
 from django.test import AsyncClient, Client
 from django.utils import timezone
 
 from federated_imputation.monolith.accounts.models import UserProfile
 from federated_imputation.monolith.files.models import GenotypeFile
-from federated_imputation.monolith.files.operations.genotypes import sweep_genotypes
+from federated_imputation.monolith.files.operations.genotypes import (
+    delete_genotype_file,
+    sweep_genotypes,
+)
+from federated_imputation.monolith.files.operations.runs import start_run
 from tests.factories import make_user
 from tests.genotype_files import study, vcf
+from tests.job_world import ORIGIN
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -146,6 +153,47 @@ def test_nobody_stores_more_than_they_may(client, settings, root):
     assert (full.status_code, hopeless.status_code) == (409, 413)
     assert "Delete files" in full.json()["error"]
     assert len(stored_bytes(root)) == 1
+
+
+def test_nobody_fills_the_storage_of_another(client, settings):
+    settings.GENOTYPE_STORAGE_MB = 1
+    store(client, study())
+    GenotypeFile.objects.update(size=1024 * 1024)
+    other = Client()
+    other.force_login(make_user("grace"))
+
+    assert store(other, study()).status_code == 201
+
+
+def test_what_finds_no_room_is_refused_before_it_is_read(client, settings, root):
+    settings.GENOTYPE_STORAGE_MB = 1
+
+    answer = store(client, study("notes.vcf", b"Dear diary,\n" * 100_000))
+
+    assert answer.status_code == 413
+    assert stored_bytes(root) == []
+
+
+def test_set_needs_the_room_that_its_parts_take_together(client, settings, root):
+    settings.GENOTYPE_STORAGE_MB = 1
+    store(client, study())
+    parts = sum(part.size or 0 for part in plink_set())
+    GenotypeFile.objects.update(size=1024 * 1024 - parts)
+
+    assert store(client, *plink_set()).status_code == 409
+    assert len(stored_bytes(root)) == 1
+
+
+def test_nobody_deletes_or_checks_the_file_of_another(client):
+    file_id = UUID(store(client, study()).json()["id"])
+    grace, now = make_user("grace"), timezone.now()
+
+    with pytest.raises(GenotypeFile.DoesNotExist):
+        delete_genotype_file(file_id, user_id=grace.pk, origin=ORIGIN, now=now)
+    with pytest.raises(GenotypeFile.DoesNotExist), transaction.atomic():
+        start_run(file_id, user_id=grace.pk, kind="check", parameters={}, now=now)
+
+    assert client.get(f"/api/files/{file_id}/runs/").json()["results"] == []
 
 
 @pytest.mark.parametrize(

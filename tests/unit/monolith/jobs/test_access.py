@@ -181,6 +181,22 @@ def test_right_to_manage_jobs_cancels_and_retries(carol, panel, job, running, ki
     ]
 
 
+def test_only_the_owner_brings_a_token(ada, carol, panel, job):
+    grant(carol, panel.service, Kind.MANAGE_JOBS)
+    token = {"user_token": "a-token"}
+    target = f"/api/jobs/{job.pk}/retry/"
+    assert client_of(carol).post(target, token, "application/json").status_code == 403
+    assert ImputationJob.objects.get(pk=job.pk).status == "failed"
+    assert client_of(ada).post(target, token, "application/json").status_code == 202
+
+
+def test_updates_of_a_job_are_its_own(ada, panel, job):
+    for each in (job, make_job(ada, panel)):
+        each.status_updates.create(status="failed", message=str(each.pk), timestamp=NOW)
+    rows = client_of(ada).get(f"/api/jobs/{job.pk}/status_updates/").json()
+    assert [row["message"] for row in rows] == [str(job.pk)]
+
+
 def test_right_to_view_jobs_changes_none(carol, panel, job, running):
     grant(carol, panel.service, Kind.VIEW_JOBS)
     client = client_of(carol)
