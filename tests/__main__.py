@@ -78,7 +78,11 @@ def run(suite: Suite, *, environment: dict[str, str], report: Path) -> Outcome:
     command += [*suite.paths, *(f"--ignore={path}" for path in suite.ignored)]
     done = subprocess.run(
         command,
-        env={**environment, "DEPLOYMENT": suite.deployment},
+        env={
+            **environment,
+            "DEPLOYMENT": suite.deployment,
+            "TEST_SUITE": suite.name.replace(" ", "_"),
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

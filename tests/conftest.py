@@ -1,4 +1,6 @@
-"""The walk's database has a name of its own: other suites run beside it on the same server."""
+"""Suites run side by side on one server: each has databases of its own."""
+
+import os
 
 import pytest
 
@@ -7,5 +9,6 @@ import pytest
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix) -> None:
     from django.conf import settings
 
+    suite = os.environ.get("TEST_SUITE", "alone")
     for database in settings.DATABASES.values():
-        database.setdefault("TEST", {})["NAME"] = f"test_security_{settings.DEPLOYMENT}"
+        database.setdefault("TEST", {})["NAME"] = f"test_{suite}_{settings.DEPLOYMENT}"
