@@ -3,6 +3,7 @@
 import pytest
 
 from federated_imputation.monolith.accounts.models import UserProfile, UserRole
+from federated_imputation.monolith.accounts.queries.people import storage_limit
 from tests.factories import make_user
 from tests.unit.monolith.accounts.people import JSON, audited, client_of, last_details
 
@@ -33,6 +34,14 @@ def test_user_sees_the_own_profile_and_no_other(as_ada, ada, boss, path):
     assert row["storage_limit_gb"] == "1.00"
     assert as_ada.get(path).json() == row
     assert audited() == []
+
+
+def test_storage_limit_is_of_the_own_profile(ada, boss):
+    UserProfile.objects.filter(user=boss).update(storage_limit_gb="5.00")
+    UserProfile.objects.filter(user=ada).update(storage_limit_gb="0.50")
+    assert storage_limit(user_id=boss.pk) == 5 * 1024**3
+    assert storage_limit(user_id=ada.pk) == 1024**3 // 2
+    assert storage_limit(user_id=make_user("new").pk) is None
 
 
 @pytest.mark.parametrize("method", ["get", "put", "patch", "delete"])
