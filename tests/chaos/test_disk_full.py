@@ -140,6 +140,7 @@ def test_a_pipeline_without_room_fails_in_words_and_the_node_goes_on(
         eventually(lambda: site.node_job(after), lambda job: job["state"] == 5)
 
 
+@pytest.mark.timeout(400)  # the pages that have room left may take some hundred jobs
 def test_a_database_without_room_refuses_and_goes_on(
     site: Site, service: MichiganServer, small_disks
 ):
@@ -164,7 +165,7 @@ def test_a_database_without_room_refuses_and_goes_on(
             taken = [answer.json()["id"] for answer in answers[:-1]]
             assert site.send(form).status_code == 201
             for job_id in taken:
-                assert site.wait(job_id).status == "completed"
+                assert site.wait(job_id, seconds=150).status == "completed"
         finally:
             for table in tables:
                 database.execute(f"ALTER TABLE {table} SET TABLESPACE pg_default")

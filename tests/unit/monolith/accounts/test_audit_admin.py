@@ -15,7 +15,7 @@ from federated_imputation.monolith.accounts.models import (
 )
 from federated_imputation.monolith.accounts.operations import record_audit, store_credential
 from federated_imputation.monolith.accounts.pages import RightsAdmin, WatchedAdmin
-from federated_imputation.monolith.files.models import ResultFile
+from federated_imputation.monolith.files.models import GenotypeFile, ResultFile
 from federated_imputation.monolith.jobs.models import JobStatusUpdate
 from federated_imputation.monolith.registry.models import ServiceConfiguration
 from tests.factories import NOW, PASSWORD, make_job, make_panel, make_service, make_user
@@ -53,6 +53,9 @@ def rows():
         "serviceconfiguration": ServiceConfiguration.objects.create(service=service),
         "imputationjob": job,
         "jobstatusupdate": JobStatusUpdate.objects.create(job=job, status="pending"),
+        "genotypefile": GenotypeFile.objects.create(
+            user=user, name="study.vcf", path="genotypes/x", size=1, sha256="0" * 64, format="vcf"
+        ),
         "resultfile": ResultFile.objects.create(job=job, file_type="summary", filename="x"),
         "auditlog": record_audit(action="login", user_id=user.pk, origin=None, now=NOW),
         "servicecredential": store_credential(
