@@ -48,7 +48,8 @@ def test_a_worker_killed_while_it_fetches_leaves_no_half_file(site: Site):
     assert job.status == "completed", job.reason
     assert answer.content == content
     (external,) = behind.jobs.values()
-    assert external.downloaded["qc_report.txt"] <= 2
+    told = [event.message for event in job.events]
+    assert external.downloaded["qc_report.txt"] <= 2, told
 
 
 @pytest.mark.long
