@@ -48,7 +48,7 @@ TESTS: Final = {
     _FILES + "results": "unit/monolith/files/test_api.py",
     r"federated_imputation\.monolith\.jobs\.(api|queries)": (
         "unit/monolith/jobs/test_access.py unit/monolith/jobs/test_api.py "
-        "unit/monolith/jobs/test_worker.py"
+        "unit/monolith/jobs/test_worker.py unit/monolith/dashboard/test_api.py"
     ),
     r"federated_imputation\.monolith\.registry\.operations": (
         "unit/monolith/registry/test_addresses.py unit/monolith/registry/test_panel_sync.py"
