@@ -3,12 +3,26 @@
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, Final
 
 from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
-from django.core.files.uploadhandler import FileUploadHandler, TemporaryFileUploadHandler
+from django.core.files.uploadhandler import (
+    FileUploadHandler,
+    MemoryFileUploadHandler,
+    TemporaryFileUploadHandler,
+)
 
-__all__ = ["DigestedFile", "DigestingUploadHandler", "TidyUploadHandler"]
+__all__ = ["DigestedFile", "DigestingUploadHandler", "SmallUploadHandler", "TidyUploadHandler"]
+
+# Bytes that are looked through for the end of a part at a time. The handlers of a deployment must
+# agree, since the smallest counts; with Django's 64 KiB the looking takes longer than the writing.
+_CHUNK: Final = 2**20
+
+
+class SmallUploadHandler(MemoryFileUploadHandler):
+    """Keeps a body in memory that is small enough for it, and leaves others to the next handler."""
+
+    chunk_size = _CHUNK
 
 
 class DigestedFile(TemporaryUploadedFile):
@@ -23,6 +37,7 @@ class TidyUploadHandler(TemporaryFileUploadHandler):
     Django's own leaves what it has written until the garbage is collected.
     """
 
+    chunk_size = _CHUNK
     file_class: type[TemporaryUploadedFile] = TemporaryUploadedFile
     file: Any
 

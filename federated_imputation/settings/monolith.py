@@ -103,7 +103,7 @@ CONTENT_SECURITY_POLICY_OF = {
 }
 DATA_UPLOAD_MAX_NUMBER_FILES = 10
 FILE_UPLOAD_HANDLERS = [
-    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "apps.shared.uploads.SmallUploadHandler",
     "apps.shared.uploads.DigestingUploadHandler",
 ]
 
