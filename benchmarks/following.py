@@ -1,6 +1,6 @@
 """Following: what it costs one worker process to follow 1,000 running jobs at one service.
 
-A scripted service answers every look with a job of 12 kB that never changes, as it is between two
+A scripted service answers every look with a job of 3 kB that never changes, as it is between two
 pieces of news. The worker's own tick, batches and threads run in a process of their own on a
 database of its own; messages go through a queue in that process, so Celery's share is told apart by
 the number of messages. Looks are spread as in the steady state: each job was looked at last at a
@@ -102,6 +102,7 @@ class _Service(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are two writes here
     server: _Service
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002

@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from apps.federation.michigan import Michigan
 from apps.shared.http.client import GuardedClient
+from apps.shared.http.keeping import Connections
 from federated_imputation.monolith.accounts.models import ServiceCredential
 from federated_imputation.monolith.accounts.secrets import encrypt
 from federated_imputation.monolith.jobs import lease, looks
@@ -64,7 +65,7 @@ def test_follow(transactional_db: None, tmp_path: Path) -> None:
     user = make_user()
     chance, now = random.Random(1), timezone.now()  # noqa: S311 - no secret
     calls = [0]
-    client = GuardedClient(allow=frozenset({url.removeprefix("http://")}))
+    client = GuardedClient(allow=frozenset({url.removeprefix("http://")}), kept=Connections())
 
     def connect(*, service: ImputationService, token: str) -> Michigan:
         calls[0] += 1

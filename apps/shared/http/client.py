@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -21,7 +21,8 @@ from apps.shared.http.errors import (
     TimedOut,
     TooLarge,
 )
-from apps.shared.http.guard import Guard
+from apps.shared.http.guard import Guard, Target
+from apps.shared.http.keeping import Connections
 from apps.shared.http.transport import Exchange, GuardedAdapter, Limits
 
 __all__ = ["LIMITS", "Answer", "Body", "GuardedClient", "Kind", "OpenAnswer"]
@@ -114,6 +115,7 @@ class GuardedClient:
         request_id: Gives the id of the request being served, sent along as `X-Request-ID`.
         ca_file: Certificates to trust in place of the public ones.
         limits: The table of time-outs and caps.
+        kept: Connections that short reads may share; without it, each call makes its own.
         resolve, dial, clock: Name service, connections and monotonic seconds.
     """
 
@@ -125,6 +127,7 @@ class GuardedClient:
         request_id: Callable[[], str] = str,
         ca_file: Path | None = None,
         limits: Mapping[Kind, Limits] = LIMITS,
+        kept: Connections | None = None,
         resolve: wire.Resolve = wire.resolve,
         dial: wire.Dial = wire.dial,
         clock: Callable[[], float] = time.monotonic,
@@ -134,6 +137,7 @@ class GuardedClient:
         self._request_id = request_id
         self._verify: bool | str = True if ca_file is None else str(ca_file)
         self._limits = limits
+        self._kept = kept
         self._resolve = resolve
         self._dial = dial
         self._clock = clock
@@ -178,7 +182,7 @@ class GuardedClient:
         confidential: bool = True,
         largest: int | None = None,
     ) -> Iterator[OpenAnswer]:
-        """Send one request and give its answer, whatever its status; the connection ends with it.
+        """Send one request and give its answer, whatever its status.
 
         Args:
             method: `GET`, `POST`, …
@@ -195,14 +199,36 @@ class GuardedClient:
             NotSent: Nothing was received there.
             NoWholeAnswer: It may have been received.
         """
-        prepared = self._prepare(method, url, {**headers, **credentials}, body)
+        kept = self._kept if (method, kind, body) == ("GET", "call", None) else None
+        prepared = self._prepare(method, url, {**headers, **credentials}, body, kept=kept)
         plain_http = not confidential and not credentials and body is None
         self._guard.target(url, plain_http=plain_http)  # as given, before requests mends it
         target = self._guard.target(str(prepared.url), plain_http=plain_http)
         limits = self._limits[kind]
+        with ExitStack() as closing:
+            try:
+                response, exchange = self._exchange(prepared, target, limits, kept, closing)
+            except _Stale:
+                response, exchange = self._exchange(prepared, target, limits, None, closing)
+            yield OpenAnswer(response, exchange, largest or limits.answer)
+
+    def _exchange(
+        self,
+        prepared: requests.PreparedRequest,
+        target: Target,
+        limits: Limits,
+        kept: Connections | None,
+        closing: ExitStack,
+    ) -> tuple[requests.Response, Exchange]:
+        """Send the request; `closing` ends what was opened for it.
+
+        Raises:
+            _Stale: A kept connection gave no answer.
+        """
         exchange = Exchange(
             target=target,
             limits=limits,
+            kept=kept,
             resolve=self._resolve,
             dial=self._dial,
             clock=self._clock,
@@ -210,23 +236,25 @@ class GuardedClient:
         adapter = self._transport or GuardedAdapter(exchange)
         # Only our own adapter knows better: from another one, anything may have gone out.
         exchange.connected = self._transport is not None
-        try:
-            response = self._send(adapter, prepared, exchange)
-            try:
-                yield OpenAnswer(response, exchange, largest or limits.answer)
-            finally:
-                response.close()
-        finally:
-            if adapter is not self._transport:
-                adapter.close()
+        if adapter is not self._transport:
+            closing.callback(adapter.close)
+        response = self._send(adapter, prepared, exchange)
+        closing.callback(response.close)
+        return response, exchange
 
     def _prepare(
-        self, method: str, url: str, headers: dict[str, str], body: bytes | Body | None
+        self,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+        body: bytes | Body | None,
+        *,
+        kept: Connections | None,
     ) -> requests.PreparedRequest:
         sent = {
             "User-Agent": "federated-imputation",
             "Accept-Encoding": "identity",
-            "Connection": "close",
+            "Connection": "close" if kept is None else "keep-alive",
             **headers,
         }
         if request_id := self._request_id():
@@ -259,7 +287,13 @@ class GuardedClient:
             )
         except (requests.RequestException, HTTPError, OSError) as error:
             failure = _failure(error, exchange)
+        if exchange.reused and isinstance(failure, Cut):
+            raise _Stale
         raise failure  # outside, so that the exception that names the URL is not its context
+
+
+class _Stale(Exception):
+    """The other side had closed a kept connection, so its request is made again."""
 
 
 def _failure(error: Exception, exchange: Exchange) -> OutgoingError:

@@ -4,6 +4,7 @@ The name is resolved once and the socket is connected to one of the admitted add
 name server answers a moment later cannot matter; TLS still verifies the certificate for the name.
 An exchange has its own connection, which is closed with it: a request is never written into a
 connection that has died meanwhile, so "nothing was sent" and "may have been received" are known.
+Short reads, of which both may be true without harm, can share connections (`keeping`).
 """
 
 import io
@@ -22,6 +23,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from apps.shared.http.errors import NotConnected
 from apps.shared.http.guard import Target
+from apps.shared.http.keeping import Connections
 
 __all__ = ["Dial", "Exchange", "GuardedAdapter", "Limits", "Resolve", "dial", "resolve"]
 
@@ -74,8 +76,12 @@ class Limits:
 class Exchange:
     """One request and its answer: where it may go, how long it may take, how far it came.
 
+    Args:
+        kept: Where its connection may come from and goes to; without it, one is made and closed.
+
     Attributes:
         connected: Whether the connection stood, TLS included, so that bytes may have gone out.
+        reused: Whether the connection had carried another exchange.
     """
 
     def __init__(
@@ -83,13 +89,16 @@ class Exchange:
         *,
         target: Target,
         limits: Limits,
+        kept: Connections | None = None,
         resolve: Resolve = resolve,
         dial: Dial = dial,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.target = target
         self.limits = limits
+        self.kept = kept
         self.connected = False
+        self.reused = False
         self._resolve = resolve
         self._dial = dial
         self._clock = clock
@@ -206,6 +215,11 @@ class _Connection(HTTPConnection):
         super().__init__(*args, blocksize=1 << 17, **kwargs)
         self._exchange = exchange
 
+    def carry(self, exchange: Exchange) -> None:
+        """Belong to `exchange` from now on."""
+        self._exchange = exchange
+        exchange.connected = exchange.reused = True
+
     def _new_conn(self) -> socket.socket:
         return self._exchange.connect()
 
@@ -226,9 +240,33 @@ class _TLSConnection(_Connection, HTTPSConnection):
     pass
 
 
-class _HTTPPool(HTTPConnectionPool):
+class _Pool(HTTPConnectionPool):
+    """Gives the one connection of an exchange, and takes it back after a whole answer."""
+
+    def __init__(self, host: str, port: int, *, exchange: Exchange, **tls: Any) -> None:
+        super().__init__(host, port, exchange=exchange, **tls)
+        self._exchange = exchange
+        self._kind = (exchange.target, tuple(sorted(tls.items())))
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        if self._exchange.kept is not None:
+            connection = self._exchange.kept.take(self._kind)
+            if isinstance(connection, _Connection):
+                connection.carry(self._exchange)
+                return connection
+        return super()._get_conn(timeout)
+
+    def _put_conn(self, conn: Any) -> None:
+        # Without a socket it was closed, by the answer's own words or because it failed.
+        if self._exchange.kept is not None and conn is not None and conn.sock is not None:
+            self._exchange.kept.put(self._kind, conn)
+        else:
+            super()._put_conn(conn)
+
+
+class _HTTPPool(_Pool):
     ConnectionCls = _Connection
 
 
-class _HTTPSPool(HTTPSConnectionPool):
+class _HTTPSPool(_Pool, HTTPSConnectionPool):
     ConnectionCls = _TLSConnection
