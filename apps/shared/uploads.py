@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
@@ -77,11 +78,22 @@ class DigestingUploadHandler(TidyUploadHandler):
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         super().new_file(*args, **kwargs)
         self._digest = hashlib.sha256()
+        self._beside = ThreadPoolExecutor(1)
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes | None:
-        self._digest.update(raw_data)
-        return super().receive_data_chunk(raw_data, start)
+        # Both let go of the interpreter lock, so the disk does not wait for the digest.
+        digested = self._beside.submit(self._digest.update, raw_data)
+        try:
+            return super().receive_data_chunk(raw_data, start)
+        finally:
+            digested.result()
 
     def file_complete(self, file_size: int) -> "UploadedFile[bytes] | None":
+        self._beside.shutdown()
         self.file.sha256 = self._digest.hexdigest()
         return super().file_complete(file_size)
+
+    def upload_interrupted(self) -> None:
+        super().upload_interrupted()
+        if hasattr(self, "_beside"):
+            self._beside.shutdown()
