@@ -2,13 +2,12 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from federated_imputation.monolith.registry.api import (
+from federated_imputation.monolith.registry.api.panels import (
     PanelListView,
     PanelView,
-    ServiceListView,
     ServicePanelsView,
-    ServiceView,
 )
+from federated_imputation.monolith.registry.api.services import ServiceListView, ServiceView
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("services/", ServiceListView.as_view()),

@@ -1,4 +1,4 @@
-"""Services and reference panels, read only.
+"""Services.
 
 Lists show what is active; a single row is shown either way, so that the links of old jobs keep
 working. No secret is in any answer.
@@ -18,16 +18,15 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.shared.api.filters import Filters
-from apps.shared.api.numbers import Id
-from apps.shared.identity.permissions import covers, in_scope
+from apps.shared.identity.permissions import covers
 from federated_imputation.monolith.accounts.models import ServicePermission
 from federated_imputation.monolith.accounts.queries import find_rights
 from federated_imputation.monolith.accounts.rights import Capability
 from federated_imputation.monolith.registry import presentation, queries
-from federated_imputation.monolith.registry.models import ImputationService, ReferencePanel
+from federated_imputation.monolith.registry.models import ImputationService
 from federated_imputation.monolith.registry.standing import standing_shown
 
-__all__ = ["PanelListView", "PanelView", "ServiceListView", "ServicePanelsView", "ServiceView"]
+__all__ = ["ServiceListView", "ServiceView", "shown_service"]
 
 
 class ServiceListView(ListAPIView[ImputationService]):
@@ -107,83 +106,11 @@ class ServiceView(APIView):
 
     @extend_schema(responses=ServiceListView.Service)
     def get(self, request: Request, service_id: int) -> Response:
-        return Response(ServiceListView.Service(_service(service_id)).data)
+        return Response(ServiceListView.Service(shown_service(service_id)).data)
 
 
-class PanelListView(ListAPIView[ReferencePanel]):
-    """The active reference panels."""
-
-    permission_classes = [AllowAny]
-
-    class PanelFilters(Filters):
-        service = Id(required=False, default=None, source="service_id")
-        population = serializers.CharField(required=False, default="")
-        build = serializers.CharField(required=False, default="")
-
-    class Panel(serializers.Serializer[ReferencePanel]):
-        id = serializers.IntegerField()
-        name = serializers.CharField()
-        panel_id = serializers.CharField()
-        description = serializers.CharField()
-        population = serializers.CharField()
-        populations = serializers.ListField(
-            child=serializers.CharField(),
-            allow_null=True,
-            help_text="Populations that a job may name; null when the service was never asked.",
-        )
-        build = serializers.CharField()
-        samples_count = serializers.IntegerField(allow_null=True)
-        variants_count = serializers.IntegerField(allow_null=True)
-        is_active = serializers.BooleanField()
-        service = serializers.IntegerField(source="service_id")
-        service_name = serializers.CharField(source="service.name")
-        service_type = serializers.ChoiceField(
-            choices=ImputationService.ServiceType.choices, source="service.service_type"
-        )
-        created_at = serializers.DateTimeField()
-        updated_at = serializers.DateTimeField()
-
-    serializer_class = Panel
-
-    @extend_schema(parameters=[PanelFilters])
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().get(request, *args, **kwargs)
-
-    def get_queryset(self) -> QuerySet[ReferencePanel]:
-        return queries.panels(**self.PanelFilters.of(self.request))
-
-
-class PanelView(APIView):
-    """One reference panel."""
-
-    permission_classes = [AllowAny]
-
-    @extend_schema(responses=PanelListView.Panel)
-    def get(self, request: Request, panel_id: int) -> Response:
-        try:
-            panel = queries.get_panel(panel_id=panel_id)
-        except queries.UnknownPanel:
-            raise NotFound from None
-        return Response(PanelListView.Panel(panel).data)
-
-
-class ServicePanelsView(APIView):
-    """The active panels of one service, all at once."""
-
-    permission_classes = [in_scope("registry")]
-
-    class ServicePanelFilters(Filters):
-        population = serializers.CharField(required=False, default="")
-        build = serializers.CharField(required=False, default="")
-
-    @extend_schema(parameters=[ServicePanelFilters], responses=PanelListView.Panel(many=True))
-    def get(self, request: Request, service_id: int) -> Response:
-        wanted = self.ServicePanelFilters.of(request)
-        found = queries.panels(service_id=_service(service_id).pk, **wanted)
-        return Response([PanelListView.Panel(panel).data for panel in found])
-
-
-def _service(service_id: int) -> ImputationService:
+def shown_service(service_id: int) -> ImputationService:
+    """The service, or a 404."""
     try:
         return queries.get_service(service_id=service_id)
     except queries.UnknownService:
