@@ -38,7 +38,7 @@ CODE_OF_STATUS: Final[Mapping[int, str]] = MappingProxyType(
         507: "storage_full",
     }
 )
-CODES: Final = frozenset({*CODE_OF_STATUS.values(), "invalid_token"})
+CODES: Final = frozenset({*CODE_OF_STATUS.values(), "invalid_token", "quota_exceeded"})
 _SENTENCES: Final = ("detail", "error", "message")
 
 

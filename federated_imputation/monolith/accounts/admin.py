@@ -26,6 +26,7 @@ from federated_imputation.monolith.accounts.pages import (
     WatchedAdmin,
     rights_of,
 )
+from federated_imputation.monolith.accounts.quotas import month_of
 from federated_imputation.monolith.accounts.rights import Capability
 
 __all__: list[str] = []
@@ -107,6 +108,11 @@ class _UserProfileAdmin(GoverningAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return ["user"] if obj else []
+
+    def save_model(self, request: HttpRequest, obj: UserProfile, form: Any, change: bool) -> None:
+        if "monthly_jobs_used" in form.changed_data:
+            obj.jobs_counted_in = month_of(timezone.now())
+        super().save_model(request, obj, form, change)
 
 
 @admin.register(ServicePermission)

@@ -156,7 +156,9 @@ class JobListView(ListAPIView[ImputationJob]):
         responses={
             201: CreatedJob,
             400: OpenApiResponse(description="What is wrong, by field."),
-            403: OpenApiResponse(description="Neither the role nor a right allows it here."),
+            403: OpenApiResponse(
+                description="No role or right allows it here, or a quota is used up."
+            ),
         },
     )
     def post(self, request: Request) -> Response:

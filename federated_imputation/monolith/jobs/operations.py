@@ -4,6 +4,8 @@ What people change about the work of a job raises its fence, so that a worker th
 at that moment writes nothing more about it.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -51,10 +53,12 @@ def create_job(*, user_id: int, new: NewJob, origin: Origin, now: datetime) -> I
 
     Raises:
         InvalidJob: Something does not fit; nothing was stored.
+        QuotaExceeded: The user may not submit more; nothing is left behind.
     """
     service, panel, build = checked(new, user_id=user_id, now=now)
     upload = _stored(new, user_id=user_id)
-    with transaction.atomic():
+    with _removed_when_refused(upload), transaction.atomic():
+        accounts.reserve_jobs(user_id=user_id, services=[service.pk], now=now)
         job = ImputationJob.objects.create(
             user_id=user_id,
             name=new.name,
@@ -260,6 +264,16 @@ def _stored(new: NewJob, *, user_id: int) -> StoredUpload:
     except FileNotFoundError:
         raise InvalidJob({"genotype_file": ["The file is no longer stored."]}) from None
     return StoredUpload(path=path, size=file.size, sha256=file.sha256)
+
+
+@contextmanager
+def _removed_when_refused(upload: StoredUpload) -> Iterator[None]:
+    """Remove the bytes of a job that is over its user's quota: whoever is would fill the disk."""
+    try:
+        yield
+    except accounts.QuotaExceeded:
+        storage.remove([upload.path])
+        raise
 
 
 def _locked(job_id: UUID, *, now: datetime) -> JobWork:

@@ -32,6 +32,7 @@ from federated_imputation.monolith.accounts.operations.reads import record_read
 from federated_imputation.monolith.accounts.permissions import requires
 from federated_imputation.monolith.accounts.queries import find_rights
 from federated_imputation.monolith.accounts.queries.people import profiles
+from federated_imputation.monolith.accounts.quotas import jobs_used
 from federated_imputation.monolith.accounts.rights import Capability, Rights
 
 __all__ = [
@@ -111,11 +112,14 @@ class ProfileOutput(serializers.Serializer[UserProfile]):
     verification_date = serializers.DateTimeField(allow_null=True)
     last_activity = serializers.DateTimeField(allow_null=True)
     monthly_job_limit = serializers.IntegerField()
-    monthly_jobs_used = serializers.IntegerField()
+    monthly_jobs_used = serializers.SerializerMethodField()
     storage_limit_gb = serializers.DecimalField(max_digits=10, decimal_places=2)
     storage_used_gb = serializers.DecimalField(max_digits=10, decimal_places=2)
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
+
+    def get_monthly_jobs_used(self, profile: UserProfile) -> int:
+        return jobs_used(profile, now=timezone.now())
 
 
 class ProfileListView(ListAPIView[UserProfile]):

@@ -30,7 +30,10 @@ class UserRole(models.Model):
 
 
 class UserProfile(models.Model):
-    """What the platform knows about a user beyond the login; a user may have none."""
+    """What the platform knows about a user beyond the login; a user may have none.
+
+    `monthly_jobs_used` counts the month that begins on `jobs_counted_in`; see `accounts.quotas`.
+    """
 
     organization = models.CharField(max_length=200, blank=True, default="")
     department = models.CharField(max_length=200, blank=True, default="")
@@ -47,6 +50,7 @@ class UserProfile(models.Model):
     last_activity = models.DateTimeField(null=True, blank=True)
     monthly_job_limit = models.IntegerField(default=10)
     monthly_jobs_used = models.IntegerField(default=0)
+    jobs_counted_in = models.DateField(null=True, blank=True, editable=False)
     storage_limit_gb = models.DecimalField(max_digits=10, decimal_places=2, default=1)
     storage_used_gb = models.DecimalField(max_digits=10, decimal_places=2, default=0)
     created_at = models.DateTimeField(default=now, editable=False)

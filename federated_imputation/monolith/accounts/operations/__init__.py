@@ -10,6 +10,7 @@ from federated_imputation.monolith.accounts.operations.login import (
     BadCredentials,
     check_login,
 )
+from federated_imputation.monolith.accounts.operations.quotas import QuotaExceeded, reserve_jobs
 from federated_imputation.monolith.accounts.operations.rotation import Rotation, rotate_secrets
 from federated_imputation.monolith.accounts.operations.service_rights import (
     add_member,
@@ -24,6 +25,7 @@ from federated_imputation.monolith.accounts.operations.service_rights import (
 
 __all__ = [
     "BadCredentials",
+    "QuotaExceeded",
     "Rotation",
     "add_member",
     "change_permission",
@@ -36,6 +38,7 @@ __all__ = [
     "grant_permission",
     "record_audit",
     "remove_member",
+    "reserve_jobs",
     "revoke_permission",
     "rotate_secrets",
     "store_credential",

@@ -18,6 +18,7 @@ from federated_imputation.monolith.accounts.operations.audit import record_audit
 from federated_imputation.monolith.accounts.operations.changes import Changes, changes_to, told
 from federated_imputation.monolith.accounts.operations.refusals import InvalidFields, Unknown
 from federated_imputation.monolith.accounts.queries.people import profiles
+from federated_imputation.monolith.accounts.quotas import begin_month
 from federated_imputation.monolith.accounts.rights import Capability, Rights
 
 __all__ = [
@@ -59,6 +60,7 @@ def create_profile(
         InvalidFields: The user or the role does not exist, or the user has a profile.
     """
     profile = UserProfile(user_id=user_id, created_at=now)
+    begin_month(profile, now=now)
     changes = changes_to(profile, wanted)
     _refuse_privileged(changes, by=by)
     _check_role(changes)
@@ -101,6 +103,7 @@ def update_profile(
     # Others change no role, and need not wait for those who do.
     with keeping_an_administrator() if by.may(Capability.MANAGE_USERS) else transaction.atomic():
         profile = _locked(profile_id, by=by)
+        begin_month(profile, now=now)
         changes = changes_to(profile, wanted)
         _refuse_privileged(changes, by=by)
         if "user_id" in changes:
@@ -108,7 +111,8 @@ def update_profile(
         _check_role(changes)
         for name, (_, new) in changes.items():
             setattr(profile, name, new)
-        profile.save(update_fields=[*changes, "updated_at"])
+        counted = {"monthly_jobs_used", "jobs_counted_in"}
+        profile.save(update_fields={*changes, *counted, "updated_at"})
         _audit(action, profile, changes, by=by, origin=origin, now=now)
     return profile
 
