@@ -15,7 +15,15 @@ from federated_imputation.monolith.jobs.clients import is_supported
 from federated_imputation.monolith.registry import queries as registry
 from federated_imputation.monolith.registry.models import ImputationService, ReferencePanel
 
-__all__ = ["InvalidJob", "NewJob", "checked"]
+__all__ = [
+    "CheckedJob",
+    "InvalidJob",
+    "NewJob",
+    "check_build",
+    "check_genotypes",
+    "check_target",
+    "checked",
+]
 
 _MEGABYTE: Final = 1024 * 1024
 _BUILDS: Final = {
@@ -58,15 +66,40 @@ class NewJob:
     user_token: str = field(default="", repr=False)
 
 
-def checked(
-    new: NewJob, *, user_id: int, now: datetime
-) -> tuple[ImputationService, ReferencePanel, str]:
-    """The service, the panel and the build that `new` names.
+@dataclass(frozen=True, kw_only=True)
+class CheckedJob:
+    """A job that its service would take, and what it names.
+
+    Attributes:
+        build: `hg19` or `hg38`.
+    """
+
+    new: NewJob
+    service: ImputationService
+    panel: ReferencePanel
+    build: str
+
+
+def checked(new: NewJob, *, user_id: int, now: datetime) -> CheckedJob:
+    """The job that `new` asks for, with the service, the panel and the build that it names.
 
     Raises:
         InvalidJob: With everything that is wrong, not only the first thing.
     """
     errors: dict[str, list[str]] = {}
+    service, panel = check_target(new, user_id=user_id, now=now, errors=errors)
+    if service is not None:
+        check_genotypes(new, service=service, user_id=user_id, errors=errors)
+    build = check_build(new.build, errors=errors)
+    if errors or service is None or panel is None:
+        raise InvalidJob(errors)
+    return CheckedJob(new=new, service=service, panel=panel, build=build)
+
+
+def check_target(
+    new: NewJob, *, user_id: int, now: datetime, errors: dict[str, list[str]]
+) -> tuple[ImputationService | None, ReferencePanel | None]:
+    """The service and the panel, where they exist; what is wrong with them goes into `errors`."""
     service = panel = None
     try:
         service = registry.get_service(service_id=new.service)
@@ -78,15 +111,46 @@ def checked(
         errors["reference_panel"] = [message]
     if service is not None:
         _check_service(service, new, user_id=user_id, now=now, errors=errors)
-        _check_genotypes(service, new, user_id=user_id, errors=errors)
     if panel is not None:
         _check_panel(panel, new, errors)
-    build = _BUILDS.get(new.build.lower(), "")
+    return service, panel
+
+
+def check_build(given: str, *, errors: dict[str, list[str]]) -> str:
+    """`hg19` or `hg38`; '' with a word in `errors` when `given` names neither."""
+    build = _BUILDS.get(given.lower(), "")
     if not build:
-        errors["build"] = [f'"{new.build}" is not a known build; use hg19 or hg38.']
-    if errors or service is None or panel is None:
-        raise InvalidJob(errors)
-    return service, panel, build
+        errors["build"] = [f'"{given}" is not a known build; use hg19 or hg38.']
+    return build
+
+
+def check_genotypes(
+    new: NewJob,
+    *,
+    service: ImputationService,
+    user_id: int,
+    errors: dict[str, list[str]],
+    taker: str = "the service",
+) -> None:
+    """Put into `errors` why `service` does not take the genotypes of `new`.
+
+    Args:
+        taker: What `service` is called where its limit is told.
+    """
+    if new.genotype_file is None:
+        if new.input_file is None:
+            errors["input_file"] = ["This field is required."]
+        else:
+            _check_upload(service, new.input_file, taker, errors)
+        return
+    if new.input_file is not None:
+        errors["genotype_file"] = ["Send either an upload or the id of a stored file, not both."]
+        return
+    file = files.find_genotype_file(user_id=user_id, file_id=str(new.genotype_file))
+    if file is None:
+        errors["genotype_file"] = [f'Invalid pk "{new.genotype_file}" - object does not exist.']
+    elif (problem := _problem_with_stored(service, file, taker)) is not None:
+        errors["genotype_file"] = [problem]
 
 
 def _check_service(
@@ -120,26 +184,7 @@ def _check_panel(panel: ReferencePanel, new: NewJob, errors: dict[str, list[str]
         errors["population"] = [f'"{new.population}" is none of: {choices}.']
 
 
-def _check_genotypes(
-    service: ImputationService, new: NewJob, *, user_id: int, errors: dict[str, list[str]]
-) -> None:
-    if new.genotype_file is None:
-        if new.input_file is None:
-            errors["input_file"] = ["This field is required."]
-        else:
-            _check_upload(service, new.input_file, errors)
-        return
-    if new.input_file is not None:
-        errors["genotype_file"] = ["Send either an upload or the id of a stored file, not both."]
-        return
-    file = files.find_genotype_file(user_id=user_id, file_id=str(new.genotype_file))
-    if file is None:
-        errors["genotype_file"] = [f'Invalid pk "{new.genotype_file}" - object does not exist.']
-    elif (problem := _problem_with_stored(service, file)) is not None:
-        errors["genotype_file"] = [problem]
-
-
-def _problem_with_stored(service: ImputationService, file: GenotypeFile) -> str | None:
+def _problem_with_stored(service: ImputationService, file: GenotypeFile, taker: str) -> str | None:
     is_packed = file.format == GenotypeFile.Format.VCF_GZ
     is_bgzf = is_packed and file.first_look["facts"]["compression"] == "bgzf"
     if is_supported(service) and not is_bgzf:
@@ -150,12 +195,15 @@ def _problem_with_stored(service: ImputationService, file: GenotypeFile) -> str 
             f'"{repair}" makes one of it: POST /api/files/{file.pk}/repairs/.'
         )
     if file.size > service.max_file_size_mb * _MEGABYTE:
-        return f"The file is larger than the {service.max_file_size_mb} MB that the service takes."
+        return f"The file is larger than the {service.max_file_size_mb} MB that {taker} takes."
     return None
 
 
 def _check_upload(
-    service: ImputationService, upload: "UploadedFile[bytes]", errors: dict[str, list[str]]
+    service: ImputationService,
+    upload: "UploadedFile[bytes]",
+    taker: str,
+    errors: dict[str, list[str]],
 ) -> None:
     name = upload.name or ""
     extension = formats.extension_of(name)
@@ -168,7 +216,7 @@ def _check_upload(
         return
     if (upload.size or 0) > service.max_file_size_mb * _MEGABYTE:
         most = service.max_file_size_mb
-        errors["input_file"] = [f"The file is larger than the {most} MB that the service takes."]
+        errors["input_file"] = [f"The file is larger than the {most} MB that {taker} takes."]
         return
     upload.seek(0)
     problem = formats.problem_with(name, upload.read(formats.HEAD_BYTES))

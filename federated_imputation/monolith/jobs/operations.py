@@ -4,8 +4,6 @@ What people change about the work of a job raises its fence, so that a worker th
 at that moment writes nothing more about it.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -17,14 +15,18 @@ from federated_imputation.monolith.accounts import operations as accounts
 from federated_imputation.monolith.accounts import queries as account_queries
 from federated_imputation.monolith.accounts.models import ServiceCredential
 from federated_imputation.monolith.files import operations as files
-from federated_imputation.monolith.files import queries as file_queries
 from federated_imputation.monolith.files import storage
-from federated_imputation.monolith.files.storage import StoredUpload
 from federated_imputation.monolith.jobs import decisions, dispatch
 from federated_imputation.monolith.jobs.checks import InvalidJob, NewJob, checked
+from federated_imputation.monolith.jobs.creation import (
+    audit,
+    insert_jobs,
+    removed_when_refused,
+    stored,
+)
 from federated_imputation.monolith.jobs.decisions import Event, Outcome, Phase, Work
 from federated_imputation.monolith.jobs.history import lock, record, work_of
-from federated_imputation.monolith.jobs.models import ImputationJob, JobStatusUpdate, JobWork
+from federated_imputation.monolith.jobs.models import ImputationJob, JobWork
 from federated_imputation.monolith.jobs.states import FINAL, RETRYABLE, Status
 
 __all__ = [
@@ -55,43 +57,9 @@ def create_job(*, user_id: int, new: NewJob, origin: Origin, now: datetime) -> I
         InvalidJob: Something does not fit; nothing was stored.
         QuotaExceeded: The user may not submit more; nothing is left behind.
     """
-    service, panel, build = checked(new, user_id=user_id, now=now)
-    upload = _stored(new, user_id=user_id)
-    with _removed_when_refused(upload), transaction.atomic():
-        accounts.reserve_jobs(user_id=user_id, services=[service.pk], now=now)
-        job = ImputationJob.objects.create(
-            user_id=user_id,
-            name=new.name,
-            description=new.description,
-            service=service,
-            reference_panel=panel,
-            input_format=new.input_format,
-            build=build,
-            phasing=new.phasing,
-            population=new.population,
-            input_file=upload.path,
-            input_file_size=upload.size,
-            created_at=now,
-        )
-        JobWork.objects.create(job=job, next_poll_at=now)
-        JobStatusUpdate.objects.create(
-            job=job,
-            status=job.status,
-            message="The job and its file are stored.",
-            timestamp=now,
-            external_data={"attempt": 1, "size": upload.size, "sha256": upload.sha256},
-        )
-        if new.user_token:
-            accounts.store_credential(
-                service_id=service.pk,
-                user_id=user_id,
-                job_id=job.pk,
-                kind=ServiceCredential.Kind.JOB_TOKEN,
-                secret=new.user_token,
-                now=now,
-            )
-        _audit("create_job", job, user_id=user_id, origin=origin, now=now)
-        dispatch.send_on_commit(job.pk)
+    ready = checked(new, user_id=user_id, now=now), stored(new, user_id=user_id)
+    with removed_when_refused([ready[1]]), transaction.atomic():
+        (job,) = insert_jobs([ready], user_id=user_id, origin=origin, now=now)
     return job
 
 
@@ -104,7 +72,7 @@ def edit_job(
     for name, value in allowed.items():
         setattr(job, name, value)
     job.save(update_fields=[*allowed, "updated_at"])
-    _audit("update_job", job, user_id=user_id, origin=origin, now=now)
+    audit("update_job", job, user_id=user_id, origin=origin, now=now)
     return job
 
 
@@ -138,7 +106,7 @@ def cancel_job(job_id: UUID, *, user_id: int, origin: Origin, now: datetime) -> 
         outcome = Outcome(work=replace(work, cancel_requested=True), events=events)
     row.cancel_requested_at = row.cancel_requested_at or now
     record(row, outcome, now=now)
-    _audit("cancel_job", row.job, user_id=user_id, origin=origin, now=now)
+    audit("cancel_job", row.job, user_id=user_id, origin=origin, now=now)
     return dispatch.send_on_commit(job_id)
 
 
@@ -190,7 +158,7 @@ def retry_job(
     row.lease_until = row.dispatched_until = None
     again = replace(Work(status=work_of(row).status), attempt=attempt).moved(Status.PENDING)
     record(row, Outcome(work=again, events=(event,)), now=now)
-    _audit("retry_job", job, user_id=user_id, origin=origin, now=now)
+    audit("retry_job", job, user_id=user_id, origin=origin, now=now)
     return dispatch.send_on_commit(job_id)
 
 
@@ -205,7 +173,7 @@ def _go_on(row: JobWork, *, user_id: int, origin: Origin, now: datetime) -> str:
         row.fence += 1
         row.lease_until = None
     record(row, Outcome(work=work, events=(event,)), now=now)
-    _audit("retry_job", row.job, user_id=user_id, origin=origin, now=now)
+    audit("retry_job", row.job, user_id=user_id, origin=origin, now=now)
     return dispatch.send_on_commit(row.job_id)
 
 
@@ -223,7 +191,7 @@ def delete_job(job_id: UUID, *, user_id: int, origin: Origin, now: datetime) -> 
         raise NotAllowedNow(f"A job that is {job.status} must be cancelled before it is deleted.")
     files.forget_results(job_id=job_id)
     accounts.forget_job_secrets(job_id=job_id)
-    _audit("delete_job", job, user_id=user_id, origin=origin, now=now)
+    audit("delete_job", job, user_id=user_id, origin=origin, now=now)
     upload = str(job.input_file)
     job.delete()
     if upload:
@@ -237,7 +205,7 @@ def reveal_password(
     """The password of the job's result files, audited; `None` when it has none."""
     password = account_queries.reveal_result_password(job_id=job.pk)
     if password is not None:
-        _audit(
+        audit(
             "data_access",
             job,
             user_id=user_id,
@@ -246,34 +214,6 @@ def reveal_password(
             details={"what": "result_password"},
         )
     return password
-
-
-def _stored(new: NewJob, *, user_id: int) -> StoredUpload:
-    """The job's own copy, or link, of its genotypes.
-
-    Raises:
-        InvalidJob: The stored file was deleted meanwhile.
-    """
-    if new.input_file is not None:
-        return storage.keep_upload(new.input_file, name=new.input_file.name or "")
-    file = file_queries.find_genotype_file(user_id=user_id, file_id=str(new.genotype_file))
-    try:
-        if file is None:
-            raise FileNotFoundError
-        path = storage.link_upload(file.path, name=file.upload_name)
-    except FileNotFoundError:
-        raise InvalidJob({"genotype_file": ["The file is no longer stored."]}) from None
-    return StoredUpload(path=path, size=file.size, sha256=file.sha256)
-
-
-@contextmanager
-def _removed_when_refused(upload: StoredUpload) -> Iterator[None]:
-    """Remove the bytes of a job that is over its user's quota: whoever is would fill the disk."""
-    try:
-        yield
-    except accounts.QuotaExceeded:
-        storage.remove([upload.path])
-        raise
 
 
 def _locked(job_id: UUID, *, now: datetime) -> JobWork:
@@ -291,23 +231,3 @@ def _locked(job_id: UUID, *, now: datetime) -> JobWork:
     )
     row.job = job
     return row
-
-
-def _audit(
-    action: str,
-    job: ImputationJob,
-    *,
-    user_id: int,
-    origin: Origin,
-    now: datetime,
-    details: dict[str, str] | None = None,
-) -> None:
-    accounts.record_audit(
-        action=action,
-        user_id=user_id,
-        resource_type="job",
-        resource_id=str(job.pk),
-        details=details,
-        origin=origin,
-        now=now,
-    )
