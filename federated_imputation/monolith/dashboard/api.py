@@ -16,7 +16,7 @@ from apps.shared.health.checks import failing_dependencies
 from apps.shared.identity.permissions import covers
 from federated_imputation.monolith.dashboard import queries
 from federated_imputation.monolith.jobs.presentation import JobOutput
-from federated_imputation.monolith.registry.models import ImputationService
+from federated_imputation.monolith.registry.queries import ApiType, ServiceType
 
 __all__ = [
     "DashboardHealthView",
@@ -67,8 +67,8 @@ class ServicesOverviewView(APIView):
     class OverviewOutput(serializers.Serializer[Any]):
         id = serializers.IntegerField()
         name = serializers.CharField()
-        service_type = serializers.ChoiceField(choices=ImputationService.ServiceType.choices)
-        api_type = serializers.ChoiceField(choices=ImputationService.ApiType.choices)
+        service_type = serializers.ChoiceField(choices=ServiceType.choices)
+        api_type = serializers.ChoiceField(choices=ApiType.choices)
         location = serializers.CharField()
         continent = serializers.CharField()
         populations = serializers.ListField(child=serializers.CharField())

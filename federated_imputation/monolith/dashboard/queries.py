@@ -2,16 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from django.contrib.auth.models import AnonymousUser, User
 
 from federated_imputation.monolith.accounts.queries import count_accessible_services
-from federated_imputation.monolith.jobs.models import ImputationJob
 from federated_imputation.monolith.jobs.queries import count_jobs_by_status, recent_jobs
 from federated_imputation.monolith.registry.queries import (
     count_active_services,
     services_with_panels,
 )
+
+if TYPE_CHECKING:
+    from federated_imputation.monolith.jobs.models import ImputationJob
 
 __all__ = ["ServiceOverview", "Stats", "overview_services", "stats"]
 
@@ -38,7 +41,7 @@ class Stats:
     success_rate: float = 0.0
     available_services: int
     accessible_services: int = 0
-    recent_jobs: Sequence[ImputationJob] = ()
+    recent_jobs: Sequence["ImputationJob"] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,7 @@
 
 from rest_framework.exceptions import NotFound, PermissionDenied
 
-from federated_imputation.monolith.accounts.models import ServicePermission
-from federated_imputation.monolith.accounts.rights import Capability, Rights
+from federated_imputation.monolith.accounts.queries import Capability, RightAtService, Rights
 from federated_imputation.monolith.files import queries
 from federated_imputation.monolith.files.models import FileRun, GenotypeFile
 
@@ -21,7 +20,7 @@ def refuse_work(by: Rights) -> None:
     Raises:
         PermissionDenied: With a sentence that says whom to ask for what.
     """
-    if by.may(Capability.SUBMIT_JOBS) or by.services_with(ServicePermission.Kind.SUBMIT_JOBS):
+    if by.may(Capability.SUBMIT_JOBS) or by.services_with(RightAtService.SUBMIT_JOBS):
         return
     raise PermissionDenied(
         "Your role may not submit jobs, and so not store or check files for them. Ask an "

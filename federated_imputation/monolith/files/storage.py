@@ -19,9 +19,9 @@ from typing import Final
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 
+from apps.genotypes.upload_formats import extension_of
 from apps.shared.durable import sync_file, sync_folder
 from apps.shared.uploads import DigestedFile
-from federated_imputation.monolith.files.formats import extension_of
 
 __all__ = [
     "StoredUpload",

@@ -31,7 +31,6 @@ from federated_imputation.monolith.files.endings import why_it_failed
 from federated_imputation.monolith.files.models import MOST_STARTS, FileRun, GenotypeFile
 from federated_imputation.monolith.files.operations import panel_sites, runs
 from federated_imputation.monolith.files.operations.genotypes import StorageFull
-from federated_imputation.monolith.registry import clients
 from federated_imputation.monolith.registry import queries as registry
 
 __all__ = ["work"]
@@ -53,7 +52,7 @@ def work(
     *,
     clock: Clock = timezone.now,
     choose: Choose = lambda command: command,
-    connect: panel_sites.Connect = clients.connect,
+    connect: panel_sites.Connect = registry.connect,
     is_ending: Callable[[], bool] = lambda: False,
 ) -> None:
     """Do a run, if it is at work and nobody else does it.

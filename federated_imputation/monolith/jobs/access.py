@@ -9,9 +9,7 @@
 
 from rest_framework.exceptions import NotFound, PermissionDenied
 
-from federated_imputation.monolith.accounts.models import ServicePermission
-from federated_imputation.monolith.accounts.queries import is_barred
-from federated_imputation.monolith.accounts.rights import Rights
+from federated_imputation.monolith.accounts.queries import RightAtService, Rights, is_barred
 from federated_imputation.monolith.jobs.models import ImputationJob
 from federated_imputation.monolith.jobs.queries import find_job
 
@@ -68,7 +66,7 @@ def managed(by: Rights, *, job_id: str) -> ImputationJob:
         PermissionDenied: Otherwise.
     """
     job = seen(by, job_id=job_id)
-    manages = by.may_at(job.service_id, ServicePermission.Kind.MANAGE_JOBS)
+    manages = by.may_at(job.service_id, RightAtService.MANAGE_JOBS)
     if job.user_id != by.user_id and not manages:
         raise PermissionDenied(
             "Only the owner of a job, and those who manage the jobs of its service, may do this."

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from federated_imputation.monolith.accounts.pages import WatchedAdmin
-from federated_imputation.monolith.accounts.rights import Capability
+from federated_imputation.monolith.accounts.queries import Capability
 from federated_imputation.monolith.jobs.models import ImputationJob, JobStatusUpdate
 
 __all__: list[str] = []

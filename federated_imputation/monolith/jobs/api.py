@@ -27,9 +27,8 @@ from apps.shared.api.origin import Origin, origin_of
 from apps.shared.api.parsers import FormParser, JSONParser, MultiPartParser
 from apps.shared.identity.caller import caller_id
 from apps.shared.identity.permissions import in_scope
-from federated_imputation.monolith.accounts.operations.reads import record_read
-from federated_imputation.monolith.accounts.queries import find_rights
-from federated_imputation.monolith.accounts.rights import Rights
+from federated_imputation.monolith.accounts.operations import record_read
+from federated_imputation.monolith.accounts.queries import Rights, find_rights
 from federated_imputation.monolith.files import queries as files
 from federated_imputation.monolith.files.presentation import ResultFileOutput
 from federated_imputation.monolith.jobs import access, operations, queries

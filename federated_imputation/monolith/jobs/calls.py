@@ -16,8 +16,8 @@ from apps.federation.tokens import expiry
 from federated_imputation.monolith.accounts import queries as accounts
 from federated_imputation.monolith.jobs.clients import Connect
 from federated_imputation.monolith.jobs.models import ImputationJob
-from federated_imputation.monolith.registry import standing
-from federated_imputation.monolith.registry.standing import Pass
+from federated_imputation.monolith.registry import operations as registry
+from federated_imputation.monolith.registry.operations import Pass
 
 __all__ = ["Calls"]
 
@@ -49,7 +49,7 @@ class Calls:
         connect: Connect,
         jitter: Callable[[], float],
         token: Callable[[ImputationJob, datetime], str | None] = _nearest_token,
-        enter: Callable[..., Pass] = standing.enter,
+        enter: Callable[..., Pass] = registry.enter,
     ) -> None:
         self._nearest_token = token
         self._enter = enter
@@ -86,12 +86,12 @@ class Calls:
         try:
             answer = call(self._service)
         except (Unreachable, Uncertain, Down) as error:
-            standing.note_silence(leave, str(error), now=self._clock(), jitter=self._jitter())
+            registry.note_silence(leave, str(error), now=self._clock(), jitter=self._jitter())
             raise
         except FederationError:
-            standing.note_answer(leave)
+            registry.note_answer(leave)
             raise
-        standing.note_answer(leave)
+        registry.note_answer(leave)
         return answer
 
     def _with(self, token: str) -> ImputationService:

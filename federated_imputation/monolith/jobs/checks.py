@@ -2,18 +2,20 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from django.core.files.uploadedfile import UploadedFile
 
+from apps.genotypes import upload_formats as formats
 from federated_imputation.monolith.accounts import queries as accounts
-from federated_imputation.monolith.files import formats
 from federated_imputation.monolith.files import queries as files
-from federated_imputation.monolith.files.models import GenotypeFile
 from federated_imputation.monolith.jobs.clients import is_supported
 from federated_imputation.monolith.registry import queries as registry
-from federated_imputation.monolith.registry.models import ImputationService, ReferencePanel
+
+if TYPE_CHECKING:
+    from federated_imputation.monolith.files.models import GenotypeFile
+    from federated_imputation.monolith.registry.models import ImputationService, ReferencePanel
 
 __all__ = [
     "CheckedJob",
@@ -75,8 +77,8 @@ class CheckedJob:
     """
 
     new: NewJob
-    service: ImputationService
-    panel: ReferencePanel
+    service: "ImputationService"
+    panel: "ReferencePanel"
     build: str
 
 
@@ -98,7 +100,7 @@ def checked(new: NewJob, *, user_id: int, now: datetime) -> CheckedJob:
 
 def check_target(
     new: NewJob, *, user_id: int, now: datetime, errors: dict[str, list[str]]
-) -> tuple[ImputationService | None, ReferencePanel | None]:
+) -> "tuple[ImputationService | None, ReferencePanel | None]":
     """The service and the panel, where they exist; what is wrong with them goes into `errors`."""
     service = panel = None
     try:
@@ -127,7 +129,7 @@ def check_build(given: str, *, errors: dict[str, list[str]]) -> str:
 def check_genotypes(
     new: NewJob,
     *,
-    service: ImputationService,
+    service: "ImputationService",
     user_id: int,
     errors: dict[str, list[str]],
     taker: str = "the service",
@@ -154,7 +156,7 @@ def check_genotypes(
 
 
 def _check_service(
-    service: ImputationService,
+    service: "ImputationService",
     new: NewJob,
     *,
     user_id: int,
@@ -173,7 +175,7 @@ def _check_service(
             errors["user_token"] = ["This service needs your API token, and none is stored."]
 
 
-def _check_panel(panel: ReferencePanel, new: NewJob, errors: dict[str, list[str]]) -> None:
+def _check_panel(panel: "ReferencePanel", new: NewJob, errors: dict[str, list[str]]) -> None:
     if panel.service_id != new.service:
         errors["reference_panel"] = ["This panel does not belong to the service."]
     elif not panel.is_active:
@@ -184,11 +186,13 @@ def _check_panel(panel: ReferencePanel, new: NewJob, errors: dict[str, list[str]
         errors["population"] = [f'"{new.population}" is none of: {choices}.']
 
 
-def _problem_with_stored(service: ImputationService, file: GenotypeFile, taker: str) -> str | None:
-    is_packed = file.format == GenotypeFile.Format.VCF_GZ
+def _problem_with_stored(
+    service: "ImputationService", file: "GenotypeFile", taker: str
+) -> str | None:
+    is_packed = file.format == file.Format.VCF_GZ
     is_bgzf = is_packed and file.first_look["facts"]["compression"] == "bgzf"
     if is_supported(service) and not is_bgzf:
-        is_vcf = is_packed or file.format == GenotypeFile.Format.VCF
+        is_vcf = is_packed or file.format == file.Format.VCF
         repair = "bgzip" if is_vcf else "convert"
         return (
             f"This service reads .vcf.gz files only, and {file.name} is none. The repair "
@@ -200,7 +204,7 @@ def _problem_with_stored(service: ImputationService, file: GenotypeFile, taker: 
 
 
 def _check_upload(
-    service: ImputationService,
+    service: "ImputationService",
     upload: "UploadedFile[bytes]",
     taker: str,
     errors: dict[str, list[str]],

@@ -6,10 +6,8 @@ from datetime import datetime
 
 from apps.shared.api.origin import Origin
 from federated_imputation.monolith.accounts import operations as accounts
-from federated_imputation.monolith.accounts.models import ServiceCredential
-from federated_imputation.monolith.files import queries as files
-from federated_imputation.monolith.files import storage
-from federated_imputation.monolith.files.storage import StoredUpload
+from federated_imputation.monolith.files import operations as files
+from federated_imputation.monolith.files.operations import StoredUpload
 from federated_imputation.monolith.jobs import dispatch
 from federated_imputation.monolith.jobs.checks import CheckedJob, InvalidJob, NewJob
 from federated_imputation.monolith.jobs.models import ImputationJob, JobStatusUpdate, JobWork
@@ -25,15 +23,11 @@ def stored(new: NewJob, *, user_id: int) -> StoredUpload:
         OSError: The disk is full or not writable; nothing is left behind.
     """
     if new.input_file is not None:
-        return storage.keep_upload(new.input_file, name=new.input_file.name or "")
-    file = files.find_genotype_file(user_id=user_id, file_id=str(new.genotype_file))
+        return files.keep_input(new.input_file)
     try:
-        if file is None:
-            raise FileNotFoundError
-        path = storage.link_upload(file.path, name=file.upload_name)
+        return files.link_input(user_id=user_id, file_id=str(new.genotype_file))
     except FileNotFoundError:
         raise InvalidJob({"genotype_file": ["The file is no longer stored."]}) from None
-    return StoredUpload(path=path, size=file.size, sha256=file.sha256)
 
 
 @contextmanager
@@ -42,7 +36,8 @@ def removed_when_refused(uploads: Sequence[StoredUpload]) -> Iterator[None]:
     try:
         yield
     except accounts.QuotaExceeded:
-        storage.remove(upload.path for upload in uploads)
+        for upload in uploads:
+            files.drop_input(upload.path)
         raise
 
 
@@ -123,7 +118,7 @@ def _inserted(
             service_id=checked.service.pk,
             user_id=user_id,
             job_id=job.pk,
-            kind=ServiceCredential.Kind.JOB_TOKEN,
+            kind=accounts.CredentialKind.JOB_TOKEN,
             secret=new.user_token,
             now=now,
         )

@@ -27,7 +27,8 @@ from federated_imputation.monolith.jobs.history import lock, record, work_of
 from federated_imputation.monolith.jobs.lease import Quiet
 from federated_imputation.monolith.jobs.models import ImputationJob, JobWork
 from federated_imputation.monolith.jobs.states import FINAL
-from federated_imputation.monolith.registry import standing
+from federated_imputation.monolith.registry import operations as registry
+from federated_imputation.monolith.registry.queries import standing_of
 
 __all__ = ["look"]
 
@@ -77,7 +78,7 @@ class _Batch:
         self._tokens = accounts.reveal_tokens(
             jobs=[(row.job_id, row.job.service_id, row.job.user_id) for row in rows], now=clock()
         )
-        self._standing = standing.standing_of(rows[0].job.service_id)
+        self._standing = standing_of(rows[0].job.service_id)
 
     def run(self) -> None:
         end = self._clock() + LONGEST
@@ -139,11 +140,11 @@ class _Batch:
             raise told
         return told
 
-    def _enter(self, service_id: int, *, now: datetime) -> standing.Pass:
+    def _enter(self, service_id: int, *, now: datetime) -> registry.Pass:
         """Leave to call, read once for the batch while all is well."""
         if self._standing.failures:
-            return standing.enter(service_id, now=now)
-        return standing.Pass(service_id=service_id, is_probe=False, was_failing=False)
+            return registry.enter(service_id, now=now)
+        return registry.Pass(service_id=service_id, is_probe=False, was_failing=False)
 
     def _keep(self, row: JobWork, outcome: Outcome) -> None:
         self._quiet.append(

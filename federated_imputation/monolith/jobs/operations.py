@@ -13,9 +13,7 @@ from django.db import transaction
 from apps.shared.api.origin import Origin
 from federated_imputation.monolith.accounts import operations as accounts
 from federated_imputation.monolith.accounts import queries as account_queries
-from federated_imputation.monolith.accounts.models import ServiceCredential
 from federated_imputation.monolith.files import operations as files
-from federated_imputation.monolith.files import storage
 from federated_imputation.monolith.jobs import decisions, dispatch
 from federated_imputation.monolith.jobs.checks import InvalidJob, NewJob, checked
 from federated_imputation.monolith.jobs.creation import (
@@ -138,7 +136,7 @@ def retry_job(
             service_id=row.job.service_id,
             user_id=row.job.user_id,
             job_id=job_id,
-            kind=ServiceCredential.Kind.JOB_TOKEN,
+            kind=accounts.CredentialKind.JOB_TOKEN,
             secret=user_token,
             now=now,
         )
@@ -195,7 +193,7 @@ def delete_job(job_id: UUID, *, user_id: int, origin: Origin, now: datetime) -> 
     upload = str(job.input_file)
     job.delete()
     if upload:
-        transaction.on_commit(lambda: storage.remove([upload]))
+        files.forget_input(upload)
 
 
 @transaction.atomic

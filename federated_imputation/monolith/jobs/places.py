@@ -7,7 +7,7 @@ that is done with its place, or with one file, gives it back and wakes those who
 whose user holds the fewest places there, then who waits longest. A worker that dies gives its
 place back when its lease ends.
 
-The decision is `admitted`, a plain function; the row of the service (`registry.standing`) is locked
+The decision is `admitted`, a plain function; the standing of the service is locked
 while it is applied, so that several workers together never give away more places than there are.
 """
 
@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from django.db import transaction
@@ -24,8 +24,10 @@ from django.db.models import F, Q
 
 from apps.shared.leases import Claim, LeaseLost
 from federated_imputation.monolith.jobs.models import JobWork
-from federated_imputation.monolith.registry import standing
-from federated_imputation.monolith.registry.models import ImputationService
+from federated_imputation.monolith.registry.operations import lock_standing
+
+if TYPE_CHECKING:
+    from federated_imputation.monolith.registry.models import ImputationService
 
 __all__ = ["Waiting", "admitted", "most_transfers", "take", "wait_seconds", "wake_next"]
 
@@ -74,7 +76,7 @@ def admitted(
     return tuple(chosen)
 
 
-def most_transfers(service: ImputationService) -> int:
+def most_transfers(service: "ImputationService") -> int:
     """How many places a service has: `api_config["most_transfers"]`, 1 to 64, by default 4."""
     told: Any = service.api_config.get("most_transfers", DEFAULT_MOST)
     if isinstance(told, bool) or not isinstance(told, int):
@@ -91,7 +93,7 @@ def wait_seconds(waiting: int) -> float:
 
 
 @transaction.atomic
-def take(claim: Claim, *, service: ImputationService, now: datetime) -> float | None:
+def take(claim: Claim, *, service: "ImputationService", now: datetime) -> float | None:
     """Take a place for the job, or put it among those who wait.
 
     Returns:
@@ -100,7 +102,7 @@ def take(claim: Claim, *, service: ImputationService, now: datetime) -> float | 
     Raises:
         LeaseLost: Another worker has the job now.
     """
-    standing.locked(service.pk)
+    lock_standing(service.pk)
     holding, waiting = _at(service.pk, now=now, but=claim.pk)
     mine = JobWork.objects.filter(pk=claim.pk, fence=claim.fence)
     found = mine.values("job__user_id", "place_wanted_at").first()
@@ -115,9 +117,9 @@ def take(claim: Claim, *, service: ImputationService, now: datetime) -> float | 
     return wait_seconds(len(waiting))
 
 
-def wake_next(*, service: ImputationService, now: datetime) -> None:
+def wake_next(*, service: "ImputationService", now: datetime) -> None:
     """Make those due whose turn it is, in the caller's transaction, after a place became free."""
-    standing.locked(service.pk)
+    lock_standing(service.pk)
     holding, waiting = _at(service.pk, now=now)
     chosen = admitted(holding=holding, waiting=waiting, most=most_transfers(service))
     if chosen:

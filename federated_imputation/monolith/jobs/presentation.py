@@ -6,9 +6,9 @@ from typing import Any
 from rest_framework import serializers
 
 from federated_imputation.monolith.files.presentation import ResultFileOutput
-from federated_imputation.monolith.files.storage import upload_name
+from federated_imputation.monolith.files.queries import upload_name
 from federated_imputation.monolith.jobs.models import ImputationJob, JobStatusUpdate
-from federated_imputation.monolith.registry.models import ImputationService
+from federated_imputation.monolith.registry.queries import ApiType, ServiceType
 
 __all__ = [
     "JobDetailOutput",
@@ -40,8 +40,8 @@ class JobOutput(serializers.Serializer[ImputationJob]):
     class JobService(serializers.Serializer[Any]):
         id = serializers.IntegerField()
         name = serializers.CharField()
-        service_type = serializers.ChoiceField(choices=ImputationService.ServiceType.choices)
-        api_type = serializers.ChoiceField(choices=ImputationService.ApiType.choices)
+        service_type = serializers.ChoiceField(choices=ServiceType.choices)
+        api_type = serializers.ChoiceField(choices=ApiType.choices)
         location = serializers.CharField()
         continent = serializers.CharField()
         is_active = serializers.BooleanField()

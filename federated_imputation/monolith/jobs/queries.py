@@ -6,8 +6,7 @@ from uuid import UUID
 
 from django.db.models import Count, Prefetch, Q, QuerySet
 
-from federated_imputation.monolith.accounts.models import ServicePermission
-from federated_imputation.monolith.accounts.rights import Capability, Rights
+from federated_imputation.monolith.accounts.queries import Capability, RightAtService, Rights
 from federated_imputation.monolith.files.queries import results_of_job
 from federated_imputation.monolith.jobs.models import ImputationJob, JobStatusUpdate
 
@@ -43,7 +42,7 @@ def jobs(
     found = ImputationJob.objects.select_related("user", "service", "reference_panel", "work")
     if not by.may(Capability.VIEW_ALL_JOBS):
         theirs = Q(user_id=by.user_id)
-        at_services = Q(service_id__in=by.services_with(ServicePermission.Kind.VIEW_JOBS))
+        at_services = Q(service_id__in=by.services_with(RightAtService.VIEW_JOBS))
         found = found.filter(theirs | at_services)
     if status:
         found = found.filter(status=status)

@@ -101,5 +101,5 @@ def look(job_ids: list[str]) -> None:
 def sweep() -> None:
     """Delete bytes that no row names."""
     now = timezone.now()
-    files.sweep_uploads(is_known=lambda path: queries.is_input(path=path), now=now)
+    files.sweep_inputs(is_known=lambda path: queries.is_input(path=path), now=now)
     files.sweep_results(now=now)

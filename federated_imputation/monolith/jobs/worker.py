@@ -31,10 +31,8 @@ from apps.federation.protocol import (
 )
 from federated_imputation.monolith.accounts import operations as account_operations
 from federated_imputation.monolith.accounts import queries as accounts
-from federated_imputation.monolith.accounts.models import ServiceCredential
 from federated_imputation.monolith.files import operations as file_operations
 from federated_imputation.monolith.files import queries as files
-from federated_imputation.monolith.files import storage
 from federated_imputation.monolith.jobs import decisions, places, submission
 from federated_imputation.monolith.jobs.calls import Calls
 from federated_imputation.monolith.jobs.clients import Connect, connect
@@ -182,7 +180,7 @@ class _Step:
                 service_id=self._job.service_id,
                 user_id=self._job.user_id,
                 job_id=self._job.pk,
-                kind=ServiceCredential.Kind.RESULT_PASSWORD,
+                kind=account_operations.CredentialKind.RESULT_PASSWORD,
                 secret=password,
                 now=self._clock(),
             )
@@ -247,9 +245,9 @@ class _Step:
         file = decisions.next_file(self._work, external, stored=stored)
         if file is None:
             return decisions.finished(self._work, external), None
-        target = storage.absolute(paths[file.name])
+        path = paths[file.name]
         try:
-            download = self._download(file, target)
+            download = self._download(file, path)
         except FederationError as error:
             return self._failed(partial(decisions.fetch_failed, file=file), error), None
         except OSError as error:
@@ -259,14 +257,11 @@ class _Step:
 
         def keep_result() -> None:
             # Under the lock and the fence: a worker that was too slow never gets here.
-            if download.path != target:
-                storage.settle(download.path, target)
             file_operations.keep_result(
                 job_id=self._job.pk,
                 name=file.name,
-                path=paths[file.name],
-                size=download.size,
-                sha256=download.sha256,
+                path=path,
+                download=download,
                 output=file.output,
                 now=self._clock(),
             )
@@ -274,23 +269,21 @@ class _Step:
         outcome = decisions.fetched(self._work, file, download, external=external, stored=stored)
         return outcome, keep_result
 
-    def _download(self, file: ExternalFile, target: Path) -> Download:
-        """`file`, whole, at `target` or beside it.
+    def _download(self, file: ExternalFile, path: str) -> Download:
+        """`file`, whole, at its place for good or beside it.
 
         Only a whole file ever gets one of these names, so one that is there already was fetched by
         a worker that could not say so (it died, or the database was away) and costs no second
         download. Who takes over may move it, but this worker then has lost the job.
         """
-        if (whole := storage.arrived(target)) is not None:
-            size, sha256 = storage.digest(whole)
-            return Download(path=whole, size=size, sha256=sha256)
-        storage.make_folder(target.parent)
-        beside = storage.arriving(target, holder=self._claim.fence)
+        if (whole := files.arrived_result(path=path)) is not None:
+            return whole
+        beside = file_operations.make_place(path=path, holder=self._claim.fence)
         try:
             password = accounts.reveal_result_password(job_id=self._job.pk)
         except accounts.Undecryptable as error:
             raise DownloadFailed(str(error), counted=False) from error
-        if self._room(target.parent) < decisions.room_needed(file):
+        if self._room(beside.parent) < decisions.room_needed(file):
             raise NoRoom(
                 "There is not enough room for it here now; it is fetched when there is.",
                 counted=False,
@@ -363,7 +356,7 @@ class _Step:
         return replace(outcome, events=(warning, *outcome.events))
 
     def _path_of(self, file: ExternalFile) -> str:
-        return storage.result_path(job_id=self._job.pk, attempt=self._work.attempt, name=file.name)
+        return files.result_path(job_id=self._job.pk, attempt=self._work.attempt, name=file.name)
 
     def _input_file(self) -> InputFile:
         """The upload of the job.
@@ -372,10 +365,10 @@ class _Step:
             Rejected: It is not here (any more).
         """
         name = str(self._job.input_file)
-        path = storage.find(name)
+        path = files.find_input(path=name)
         if path is None:
             raise Rejected("The uploaded file is no longer here.", status=410)
-        return InputFile(path=path, name=storage.upload_name(name))
+        return InputFile(path=path, name=files.upload_name(name))
 
     def _wish(self) -> Wish:
         return Wish(

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from apps.shared.api.origin import origin_of
 from federated_imputation.monolith.accounts.pages import RightsAdmin
-from federated_imputation.monolith.accounts.rights import Capability
+from federated_imputation.monolith.accounts.queries import Capability
 from federated_imputation.monolith.registry.masking import (
     MaskWithoutSecret,
     is_same_origin,

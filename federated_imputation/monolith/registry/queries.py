@@ -1,23 +1,35 @@
-"""Reads of the registry domain: services, reference panels, what is shown of them."""
+"""Reads of the registry domain: services, reference panels, what is shown of them, how they
+are reached and how they stand.
+"""
 
 from collections.abc import Collection, Mapping
 
 from django.db.models import Count, Max, Prefetch, Q, QuerySet
 
+from federated_imputation.monolith.registry.clients import connect, is_supported
 from federated_imputation.monolith.registry.models import ImputationService, ReferencePanel
+from federated_imputation.monolith.registry.standing import standing_of
 
 __all__ = [
+    "ApiType",
+    "ServiceType",
     "UnknownPanel",
     "UnknownService",
+    "connect",
     "count_active_services",
     "get_panel",
     "get_service",
+    "is_supported",
     "largest_upload_mb",
     "panels",
     "panels_by_id",
     "services",
     "services_with_panels",
+    "standing_of",
 ]
+
+ApiType = ImputationService.ApiType
+ServiceType = ImputationService.ServiceType
 
 
 class UnknownService(LookupError):

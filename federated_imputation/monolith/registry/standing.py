@@ -16,7 +16,7 @@ from federated_imputation.monolith.registry.models import ImputationService, Ser
 __all__ = [
     "Pass",
     "enter",
-    "locked",
+    "lock_standing",
     "note_answer",
     "note_silence",
     "standing_of",
@@ -58,7 +58,7 @@ def enter(service_id: int, *, now: datetime) -> Pass:
     standing = standing_of(service_id)
     if standing.is_open:
         with transaction.atomic():
-            row = locked(service_id)
+            row = lock_standing(service_id)
             standing = _read(row)
             allowed = breaker.asked(standing, now=now)
             if allowed is not None:
@@ -73,18 +73,18 @@ def note_answer(leave: Pass) -> None:
     if not leave.was_failing:
         return
     with transaction.atomic():
-        _write(locked(leave.service_id), breaker.answered())
+        _write(lock_standing(leave.service_id), breaker.answered())
 
 
 def note_silence(leave: Pass, why: str, *, now: datetime, jitter: float) -> None:
     """The call that `leave` allowed stayed without an answer."""
     with transaction.atomic():
-        row = locked(leave.service_id)
+        row = lock_standing(leave.service_id)
         after = breaker.unanswered(_read(row), why, is_probe=leave.is_probe, now=now, jitter=jitter)
         _write(row, after)
 
 
-def locked(service_id: int) -> ServiceStanding:
+def lock_standing(service_id: int) -> ServiceStanding:
     """The row of a service, made if need be and locked until the transaction ends."""
     rows = ServiceStanding.objects.select_for_update()
     row = rows.filter(service_id=service_id).first()

@@ -1,5 +1,6 @@
-"""Writes of the accounts domain."""
+"""Writes of the accounts domain, and the words in which they are asked for."""
 
+from federated_imputation.monolith.accounts.models import ServiceCredential
 from federated_imputation.monolith.accounts.operations.audit import record_audit
 from federated_imputation.monolith.accounts.operations.credentials import (
     forget_job_secrets,
@@ -11,6 +12,7 @@ from federated_imputation.monolith.accounts.operations.login import (
     check_login,
 )
 from federated_imputation.monolith.accounts.operations.quotas import QuotaExceeded, reserve_jobs
+from federated_imputation.monolith.accounts.operations.reads import record_read
 from federated_imputation.monolith.accounts.operations.rotation import Rotation, rotate_secrets
 from federated_imputation.monolith.accounts.operations.service_rights import (
     add_member,
@@ -25,6 +27,7 @@ from federated_imputation.monolith.accounts.operations.service_rights import (
 
 __all__ = [
     "BadCredentials",
+    "CredentialKind",
     "QuotaExceeded",
     "Rotation",
     "add_member",
@@ -37,9 +40,12 @@ __all__ = [
     "forget_service_secrets",
     "grant_permission",
     "record_audit",
+    "record_read",
     "remove_member",
     "reserve_jobs",
     "revoke_permission",
     "rotate_secrets",
     "store_credential",
 ]
+
+CredentialKind = ServiceCredential.Kind

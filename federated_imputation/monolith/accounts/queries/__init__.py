@@ -1,5 +1,6 @@
-"""Reads of the accounts domain."""
+"""Reads of the accounts domain, and the words in which they answer."""
 
+from federated_imputation.monolith.accounts.models import ServicePermission
 from federated_imputation.monolith.accounts.queries.audit import audit_rows
 from federated_imputation.monolith.accounts.queries.audit_chain import (
     AuditFault,
@@ -33,13 +34,17 @@ from federated_imputation.monolith.accounts.queries.service_rights import (
     service_access_of,
     service_exists,
 )
+from federated_imputation.monolith.accounts.rights import Capability, Rights
 
 __all__ = [
     "AuditFault",
     "AuditHead",
     "AuditReport",
+    "Capability",
     "EncryptedRow",
     "FaultKind",
+    "RightAtService",
+    "Rights",
     "SecretsByKey",
     "Undecryptable",
     "audit_rows",
@@ -60,3 +65,5 @@ __all__ = [
     "storage_limit",
     "verify_audit_log",
 ]
+
+RightAtService = ServicePermission.Kind

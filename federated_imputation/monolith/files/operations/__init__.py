@@ -1,19 +1,33 @@
 """Writes of the files domain that other domains need."""
 
+from federated_imputation.monolith.files.operations.inputs import (
+    drop_input,
+    forget_input,
+    keep_input,
+    link_input,
+    sweep_inputs,
+)
 from federated_imputation.monolith.files.operations.results import (
     file_type_of,
     forget_results,
     keep_result,
+    make_place,
     record_download,
     sweep_results,
-    sweep_uploads,
 )
+from federated_imputation.monolith.files.storage import StoredUpload
 
 __all__ = [
+    "StoredUpload",
+    "drop_input",
     "file_type_of",
+    "forget_input",
     "forget_results",
+    "keep_input",
     "keep_result",
+    "link_input",
+    "make_place",
     "record_download",
+    "sweep_inputs",
     "sweep_results",
-    "sweep_uploads",
 ]

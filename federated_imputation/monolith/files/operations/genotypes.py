@@ -13,10 +13,11 @@ from django.contrib.auth.models import User
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 
+from apps.genotypes.upload_formats import extension_of
 from apps.shared.api.origin import Origin
 from apps.shared.streaming import safe_filename
 from federated_imputation.monolith.accounts.operations import record_audit
-from federated_imputation.monolith.files import first_look, formats, queries, storage
+from federated_imputation.monolith.files import first_look, queries, storage
 from federated_imputation.monolith.files.models import FileRun, GenotypeFile
 
 __all__ = [
@@ -197,7 +198,7 @@ def _name_of(parts: Sequence["UploadedFile[bytes]"]) -> str:
             raise Misfits(f"The name is longer than {_LONGEST_NAME} characters; shorten it.")
     if len(names) == 1:
         return names[0]
-    by_ending = {formats.extension_of(name): name for name in names}
+    by_ending = {extension_of(name): name for name in names}
     stems = {name[:-4] for name in names}
     if len(names) != 3 or set(by_ending) != set(_PLINK_PARTS) or len(stems) != 1:
         raise Misfits(

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from django.db import transaction
 from django.db.models import F, Q
@@ -25,8 +25,10 @@ from apps.shared.leases import Claim, LeaseLost, Leases, held
 from federated_imputation.monolith.accounts import queries as accounts
 from federated_imputation.monolith.files import storage
 from federated_imputation.monolith.files.models import PanelSites
-from federated_imputation.monolith.registry import clients, models
 from federated_imputation.monolith.registry import queries as registry
+
+if TYPE_CHECKING:
+    from federated_imputation.monolith.registry import models
 
 __all__ = ["Connect", "claim_due_sites", "fetch_sites", "install_sites"]
 
@@ -43,7 +45,7 @@ _LONGEST_MESSAGE: Final = 1000
 class Connect(Protocol):
     """Makes one user's view of a service; an argument, so that tests bring theirs."""
 
-    def __call__(self, *, service: models.ImputationService, token: str) -> ImputationService: ...
+    def __call__(self, *, service: "models.ImputationService", token: str) -> ImputationService: ...
 
 
 def _due(now: datetime) -> Q:
@@ -55,7 +57,7 @@ _SITES: Final = Leases(table=PanelSites, due=_due, order=("next_fetch_at", "pane
 
 def claim_due_sites(*, now: datetime) -> list[int]:
     """Active panels whose service is to be asked for their sites; they count as announced."""
-    wanted = [panel.pk for panel in registry.panels() if clients.is_supported(panel.service)]
+    wanted = [panel.pk for panel in registry.panels() if registry.is_supported(panel.service)]
     PanelSites.objects.bulk_create(
         [PanelSites(panel_id=panel_id, next_fetch_at=now) for panel_id in wanted],
         ignore_conflicts=True,
@@ -69,7 +71,7 @@ def fetch_sites(
     *,
     clock: Clock,
     user_id: int | None = None,
-    connect: Connect = clients.connect,
+    connect: Connect = registry.connect,
 ) -> None:
     """Bring a panel's tables up to date, if that is due and nobody else does it.
 
@@ -152,7 +154,7 @@ def _fetch(
     )
 
 
-def _token(service: models.ImputationService, user_id: int | None, *, now: datetime) -> str:
+def _token(service: "models.ImputationService", user_id: int | None, *, now: datetime) -> str:
     try:
         token = accounts.reveal_credential(service_id=service.pk, user_id=user_id, now=now)
     except accounts.Undecryptable as error:

@@ -1,14 +1,14 @@
 """Writes about result files: those that arrived, are read or go, and the sweep."""
 
 import logging
-from collections.abc import Callable
 from datetime import datetime, timedelta
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Final
 from uuid import UUID
 
 from django.db import transaction
 
+from apps.federation.protocol import Download
 from apps.shared.api.origin import Origin
 from federated_imputation.monolith.accounts.operations import record_audit
 from federated_imputation.monolith.accounts.queries import audit_rows
@@ -19,31 +19,46 @@ __all__ = [
     "file_type_of",
     "forget_results",
     "keep_result",
+    "make_place",
     "record_download",
     "sweep_results",
-    "sweep_uploads",
 ]
 
 logger = logging.getLogger(__name__)
 _ONE_DOWNLOAD: Final = timedelta(days=1)
 
 
+def make_place(*, path: str, holder: int) -> Path:
+    """Where a result on its way to `path` is put when it is whole, by one holder of its job.
+
+    The folder is made. `keep_result` moves the file on, or `queries.arrived_result` finds it.
+    """
+    target = storage.absolute(path)
+    storage.make_folder(target.parent)
+    return storage.arriving(target, holder=holder)
+
+
 def keep_result(
-    *, job_id: UUID, name: str, path: str, size: int, sha256: str, output: str, now: datetime
+    *, job_id: UUID, name: str, path: str, download: Download, output: str, now: datetime
 ) -> ResultFile:
-    """Record, in the caller's transaction, a result file that lies whole at `path`.
+    """Give a whole file its place at `path`, for good, and record it in the caller's transaction.
 
     Args:
         name: The service's name for it, folders included.
+        path: As `queries.result_path` names it.
+        download: Where the file lies, its size and its SHA-256.
         output: The service's output that it belongs to.
     """
+    target = storage.absolute(path)
+    if download.path != target:
+        storage.settle(download.path, target)
     return ResultFile.objects.create(
         job_id=job_id,
         file_type=file_type_of(name, output=output),
         filename=name[-255:],
         file_path=path,
-        file_size=size,
-        checksum=sha256,
+        file_size=download.size,
+        checksum=download.sha256,
         created_at=now,
     )
 
@@ -81,14 +96,6 @@ def forget_results(*, job_id: UUID) -> int:
     rows.delete()
     transaction.on_commit(lambda: storage.remove(paths))
     return len(paths)
-
-
-def sweep_uploads(*, is_known: Callable[[str], bool], now: datetime) -> int:
-    """Delete uploads that no job names, a day after they were written; return how many."""
-    gone = storage.swept(storage.UPLOADS, is_known=is_known, now=now)
-    if gone:
-        logger.info("Swept %d uploads that no job names.", len(gone))
-    return len(gone)
 
 
 def sweep_results(*, now: datetime) -> int:

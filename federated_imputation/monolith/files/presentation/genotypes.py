@@ -1,7 +1,7 @@
 """What is shown of a genotype file, of its runs, and of what its checks found."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -13,7 +13,9 @@ from federated_imputation.monolith.files.presentation.reports import (
     FindingOutput,
     PanelCheckOutput,
 )
-from federated_imputation.monolith.registry.models import ReferencePanel
+
+if TYPE_CHECKING:
+    from federated_imputation.monolith.registry.models import ReferencePanel
 
 __all__ = [
     "CheckOutput",
@@ -99,7 +101,7 @@ def shown_check(
     *,
     latest: FileRun | None,
     done: Sequence[FileRun],
-    panels: Mapping[int, ReferencePanel],
+    panels: Mapping[int, "ReferencePanel"],
 ) -> dict[str, Any]:
     """What is known of a file: the newest report, and the newest beside each panel.
 

@@ -16,17 +16,22 @@ from federated_imputation.monolith.files.queries.genotypes import (
 )
 from federated_imputation.monolith.files.queries.results import (
     FileGone,
+    arrived_result,
     find_file,
+    find_input,
     locate,
     results_of,
     results_of_job,
     stored_paths,
 )
+from federated_imputation.monolith.files.storage import result_path, upload_name
 
 __all__ = [
     "FileGone",
+    "arrived_result",
     "find_file",
     "find_genotype_file",
+    "find_input",
     "find_run",
     "genotype_files",
     "is_kept",
@@ -35,6 +40,7 @@ __all__ = [
     "latest_run",
     "locate",
     "locate_genotypes",
+    "result_path",
     "results_of",
     "results_of_job",
     "runs_of",
@@ -42,4 +48,5 @@ __all__ = [
     "storage_limit",
     "stored_bytes",
     "stored_paths",
+    "upload_name",
 ]

@@ -1,14 +1,24 @@
-"""Reads of result files."""
+"""Reads of result files, and of the uploads of jobs."""
 
 from pathlib import Path
 from uuid import UUID
 
 from django.db.models import QuerySet
 
+from apps.federation.protocol import Download
 from federated_imputation.monolith.files import storage
 from federated_imputation.monolith.files.models import ResultFile
 
-__all__ = ["FileGone", "find_file", "locate", "results_of", "results_of_job", "stored_paths"]
+__all__ = [
+    "FileGone",
+    "arrived_result",
+    "find_file",
+    "find_input",
+    "locate",
+    "results_of",
+    "results_of_job",
+    "stored_paths",
+]
 
 
 class FileGone(Exception):
@@ -40,6 +50,23 @@ def stored_paths(*, job_id: UUID) -> frozenset[str]:
             "file_path", flat=True
         )
     )
+
+
+def find_input(*, path: str) -> Path | None:
+    """Where the upload of a job lies; `None` when it is not here (any more)."""
+    return storage.find(path)
+
+
+def arrived_result(*, path: str) -> Download | None:
+    """The whole file for `path`, there or where a holder of the job left it that could not say so.
+
+    `None` when there is none; then it is to be fetched.
+    """
+    whole = storage.arrived(storage.absolute(path))
+    if whole is None:
+        return None
+    size, sha256 = storage.digest(whole)
+    return Download(path=whole, size=size, sha256=sha256)
 
 
 def locate(file: ResultFile) -> Path:

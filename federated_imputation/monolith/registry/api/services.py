@@ -19,9 +19,7 @@ from rest_framework.views import APIView
 
 from apps.shared.api.filters import Filters
 from apps.shared.identity.permissions import covers
-from federated_imputation.monolith.accounts.models import ServicePermission
-from federated_imputation.monolith.accounts.queries import find_rights
-from federated_imputation.monolith.accounts.rights import Capability
+from federated_imputation.monolith.accounts.queries import Capability, RightAtService, find_rights
 from federated_imputation.monolith.registry import presentation, queries
 from federated_imputation.monolith.registry.models import ImputationService
 from federated_imputation.monolith.registry.standing import standing_shown
@@ -93,7 +91,7 @@ class ServiceListView(ListAPIView[ImputationService]):
             rights = find_rights(self.request.user)
             if self.request.user.is_staff or rights.may(Capability.MANAGE_SERVICES):
                 return queries.services(is_active=False, **wanted)
-            viewed = rights.services_with(ServicePermission.Kind.VIEW)
+            viewed = rights.services_with(RightAtService.VIEW)
             if viewed:
                 return queries.services(is_active=False, among=viewed, **wanted)
         return queries.services(**wanted)

@@ -5,5 +5,22 @@ from federated_imputation.monolith.registry.operations.addresses import (
     change_address,
 )
 from federated_imputation.monolith.registry.operations.panels import PanelSync, sync_panels
+from federated_imputation.monolith.registry.standing import (
+    Pass,
+    enter,
+    lock_standing,
+    note_answer,
+    note_silence,
+)
 
-__all__ = ["AddressChange", "PanelSync", "change_address", "sync_panels"]
+__all__ = [
+    "AddressChange",
+    "PanelSync",
+    "Pass",
+    "change_address",
+    "enter",
+    "lock_standing",
+    "note_answer",
+    "note_silence",
+    "sync_panels",
+]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from federated_imputation.monolith.files.formats import EXTENSIONS, extension_of, problem_with
+from apps.genotypes.upload_formats import EXTENSIONS, extension_of, problem_with
 from tests.bgzf import VCF, bgzf
 
 
