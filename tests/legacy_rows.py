@@ -74,6 +74,18 @@ _JSON: Final = (
     *('{"a": {"b": [1, 2.50, null, {"": ""}]}}', '{"é": "🧬", "e\\u0301": "\\ud83e\\uddec"}'),
     *('{"twice": 1, "twice": 2}', '{"long": "' + "x" * 5000 + '"}'),
 )
+# What a job's `result_files` may hold: what services answered, and what people made of it.
+_LISTS: Final = (
+    '[{"name": "chr_20.zip", "path": "1/output/chr_20.zip", "size": "55 MB", "hash": "'
+    + "c" * 64
+    + '"}]',
+    '["results/a b.zip", "https://example.org/c.zip", "", 7, null, [], {"deep": {"name": "x"}}]',
+    '{"files": [{"filename": "é 🧬.zip", "file_size": 2147483648, "checksum": "'
+    + "A" * 32
+    + '"}]}',
+    '[{"id": 1, "filename": "", "download_url": "https://example.org/d.zip", "size": 1e400}]',
+    '[{"name": "' + "n" * 300 + '", "path": "' + "p" * 600 + '", "size": -1}]',
+)
 _INTS: Final = (0, 1, -1, 2**31 - 1, -(2**31), 42)
 _SIZES: Final = (None, 0, 1, 2**31 - 1, 2**31, 2**31 + 1, 2**40, 2**63 - 1, -1)
 _ADDRESSES: Final = (
@@ -293,7 +305,7 @@ def _jobs(
             "external_job_id": "" if n % 3 == 0 else f"job-20251005-144934-{n:03}",
             "input_file": (None, "", "uploads/input/é 🧬.vcf.gz", "u" * 100)[n % 4],
             "input_file_size": _SIZES[n % len(_SIZES)],
-            "result_files": _JSON[n % len(_JSON)],
+            "result_files": (*_JSON, *_LISTS)[n % (len(_JSON) + len(_LISTS))],
             "created_at": _at(n),
             "updated_at": _at(n + 2),
             "started_at": None if n % 2 else _at(n),

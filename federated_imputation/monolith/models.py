@@ -4,6 +4,7 @@ from federated_imputation.monolith.accounts.models import (
     ApiToken,
     AuditLog,
     AuditSeal,
+    NotificationPreference,
     RevokedToken,
     ServiceCredential,
     ServicePermission,
@@ -15,11 +16,13 @@ from federated_imputation.monolith.accounts.models import (
     UserRole,
     UserServiceAccess,
 )
+from federated_imputation.monolith.backfills.models import BackfillProgress
 from federated_imputation.monolith.files.models import (
     FileRun,
     GenotypeFile,
     PanelSites,
     ResultFile,
+    StoredFile,
 )
 from federated_imputation.monolith.jobs.models import (
     ImputationJob,
@@ -37,12 +40,14 @@ __all__ = [
     "ApiToken",
     "AuditLog",
     "AuditSeal",
+    "BackfillProgress",
     "FileRun",
     "GenotypeFile",
     "ImputationJob",
     "ImputationService",
     "JobStatusUpdate",
     "JobWork",
+    "NotificationPreference",
     "PanelSites",
     "ReferencePanel",
     "ResultFile",
@@ -54,6 +59,7 @@ __all__ = [
     "ServiceUserGroup",
     "ServiceUserGroupMembership",
     "SigningKey",
+    "StoredFile",
     "TokenFamily",
     "UserProfile",
     "UserRole",

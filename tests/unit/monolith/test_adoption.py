@@ -1,5 +1,10 @@
 """A database that the legacy code made is taken over without changing one of its values."""
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -9,6 +14,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from federated_imputation.monolith.accounts.models import ServiceCredential
 from federated_imputation.monolith.accounts.secrets import decrypt
+from federated_imputation.monolith.files.models import StoredFile
 from tests.legacy_database import (
     create_legacy_database,
     expected_schema,
@@ -18,6 +24,9 @@ from tests.legacy_database import (
 )
 from tests.legacy_rows import MIGRATIONS, legacy_rows
 
+# The first test waits for a whole adoption, with processes of its own.
+pytestmark = pytest.mark.timeout(300)
+MANAGE = Path(__file__).resolve().parents[3] / "manage.py"
 LEGACY = expected_schema()
 # What Django derives from the code: a new model adds rows here, and only here.
 DERIVED = {"django_migrations", "django_content_type", "auth_permission"}
@@ -37,7 +46,28 @@ def adopted(django_db_setup, django_db_blocker):
         seen.plan_after = _plan(alias)
         seen.credentials = list(ServiceCredential.objects.using(alias).order_by("id"))
         seen.next_user = _next_id(alias, "auth_user")
+        seen.unequal_before, _ = _backfill(alias, "check")
+        seen.run, seen.run_status = _backfill(alias, "run", "--batch", "50")
+        seen.unequal_after, seen.check_status = _backfill(alias, "check")
+        seen.after_backfills = values_of(alias)
+        seen.stored = list(
+            StoredFile.objects.using(alias).values("kind", "size", "sha256", "md5", "name", "url")
+        )
         yield seen
+
+
+def _backfill(alias, *arguments):
+    """What the command reports by backfill, and its exit status; as an operator runs it."""
+    of = connections[alias].settings_dict
+    url = f"postgres://{of['USER']}:{of['PASSWORD']}@{of['HOST']}:{of['PORT']}/{of['NAME']}"
+    done = subprocess.run(
+        [sys.executable, MANAGE, "backfill", *arguments, "--json"],
+        env={**os.environ, "DEPLOYMENT": "monolith", "MONOLITH_DATABASE_URL": url},
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+    report = json.loads(done.stdout)["backfills"]
+    return {each.pop("name"): each for each in report}, done.returncode
 
 
 def _plan(alias):
@@ -128,3 +158,33 @@ def test_every_plaintext_secret_has_an_encrypted_row(adopted):
 
 def test_no_encrypted_row_holds_its_plaintext(adopted):
     assert not any(decrypt(row.encrypted) in row.encrypted for row in adopted.credentials)
+
+
+def test_every_legacy_row_is_copied_by_the_backfills(adopted):
+    rows = legacy_rows()
+    with_input = [row for row in rows["imputation_imputationjob"] if row["input_file"]]
+    whole = {
+        "notification-preferences": len(rows["imputation_userprofile"]),
+        "result-files": len(rows["imputation_resultfile"]),
+        "genotype-files": 0,
+    }
+    missing = {name: each["differences"] for name, each in adopted.unequal_before.items()}
+    assert missing.pop("files-of-jobs") > len(with_input)
+    assert missing == whole
+    assert adopted.run_status == adopted.check_status == 0
+    assert {name: adopted.run[name]["written"] for name in whole} == whole
+    assert {each["differences"] for each in adopted.unequal_after.values()} == {0}
+    assert sum(file["kind"] == "input" for file in adopted.stored) == len(with_input)
+
+
+def test_backfills_change_no_legacy_value(adopted):
+    assert adopted.after_backfills == adopted.after
+
+
+def test_files_are_what_odd_legacy_columns_say(adopted):
+    assert {file["size"] for file in adopted.stored} >= {None, 0, 2**31, 2**40, 2**63 - 1}
+    assert {file["md5"] for file in adopted.stored} == {"", "a" * 32}
+    assert {file["sha256"] for file in adopted.stored} == {"", "b" * 64, "c" * 64}
+    names = {file["name"] for file in adopted.stored}
+    assert {"chr_20.zip", "a b.zip", "c.zip", "é 🧬.zip", "n" * 255} <= names
+    assert "https://example.org/d.zip" in {file["url"] for file in adopted.stored}

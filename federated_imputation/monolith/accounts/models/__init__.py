@@ -3,6 +3,7 @@
 from federated_imputation.monolith.accounts.models.audit import AuditLog, AuditSeal
 from federated_imputation.monolith.accounts.models.credentials import ServiceCredential
 from federated_imputation.monolith.accounts.models.people import UserProfile, UserRole
+from federated_imputation.monolith.accounts.models.preferences import NotificationPreference
 from federated_imputation.monolith.accounts.models.service_rights import (
     ServicePermission,
     ServiceUserGroup,
@@ -20,6 +21,7 @@ __all__ = [
     "ApiToken",
     "AuditLog",
     "AuditSeal",
+    "NotificationPreference",
     "RevokedToken",
     "ServiceCredential",
     "ServicePermission",

@@ -7,5 +7,6 @@ from federated_imputation.monolith.files.models.genotypes import (
     PanelSites,
 )
 from federated_imputation.monolith.files.models.results import ResultFile
+from federated_imputation.monolith.files.models.stored import StoredFile
 
-__all__ = ["MOST_STARTS", "FileRun", "GenotypeFile", "PanelSites", "ResultFile"]
+__all__ = ["MOST_STARTS", "FileRun", "GenotypeFile", "PanelSites", "ResultFile", "StoredFile"]

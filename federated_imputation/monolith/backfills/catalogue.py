@@ -1,0 +1,162 @@
+"""Which backfills there are. Each copies what one legacy table says to a table of its own domain.
+
+The copying and the comparing are functions of the database (migrations 0017 and 0018), the same
+that its triggers call for each row that is written now.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from django.db import connection
+
+__all__ = ["BACKFILLS", "Backfill", "Copy", "Difference", "find_backfill"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """A row whose copy is not equal.
+
+    Attributes:
+        key: Of the row that has the last word, as text.
+        source: Which row that is, for people: its kind and its key. Never a value.
+        what: `missing`, `unequal`, or `extra` for a copy of what is not there.
+    """
+
+    key: str
+    source: str
+    what: str
+
+
+class Backfill(Protocol):
+    """What a run and a check need of a backfill. All run in the caller's transaction."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def what(self) -> str:
+        """From where to where, for people."""
+
+    def count(self) -> int:
+        """About how many rows there are to look at."""
+
+    def keys_after(self, cursor: str, *, most: int) -> Sequence[str]:
+        """The next keys in their order; from the first when `cursor` is ''."""
+
+    def differences(self, keys: Sequence[str]) -> Sequence[Difference]:
+        """What is not equal among the rows with these keys."""
+
+    def write(self, keys: Sequence[str]) -> Sequence[str]:
+        """Make the copies of these equal, of those that nobody else has locked; return which."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Copy:
+    """A `Backfill` by functions of the database.
+
+    Attributes:
+        table: The legacy table, whose rows have the last word.
+        key: Its column that names a row; unique.
+        key_type: The column's type.
+        functions: `<functions>_unequal` compares, `<functions>_sync` copies.
+        arguments: Theirs; `%s` is where the keys go.
+    """
+
+    name: str
+    what: str
+    table: str
+    key: str
+    key_type: str
+    functions: str
+    arguments: str = "%s"
+
+    def count(self) -> int:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT count(*) FROM {self.table}")  # noqa: S608
+            return int(cursor.fetchone()[0])
+
+    def keys_after(self, cursor: str, *, most: int) -> list[str]:
+        after = f"WHERE {self.key} > %s::{self.key_type}" if cursor else ""
+        return self._column(
+            f"SELECT {self.key}::text FROM {self.table} {after} "  # noqa: S608
+            f"ORDER BY {self.table}.{self.key} LIMIT %s",
+            [cursor, most] if cursor else [most],
+        )
+
+    def differences(self, keys: Sequence[str]) -> list[Difference]:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT key, source, difference FROM {self.functions}_unequal({self._keys()})"  # noqa: S608
+                " ORDER BY source",
+                [list(keys)],
+            )
+            return [
+                Difference(key=key, source=source, what=what)
+                for key, source, what in cursor.fetchall()
+            ]
+
+    def write(self, keys: Sequence[str]) -> list[str]:
+        # What is read after the lock is there until the end of the transaction: a copy made of it
+        # never overwrites a newer one.
+        locked = self._column(
+            f"SELECT {self.key}::text FROM {self.table} "  # noqa: S608
+            f"WHERE {self.key} = ANY(%s::{self.key_type}[]) "
+            f"ORDER BY {self.table}.{self.key} FOR SHARE SKIP LOCKED",
+            [list(keys)],
+        )
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT {self.functions}_sync({self._keys()})", [locked])
+        return locked
+
+    def _keys(self) -> str:
+        return self.arguments % f"%s::{self.key_type}[]"
+
+    @staticmethod
+    def _column(sql: str, values: list[str | int | list[str]]) -> list[str]:
+        with connection.cursor() as cursor:
+            cursor.execute(sql, values)
+            return [value for (value,) in cursor.fetchall()]
+
+
+BACKFILLS: Final[tuple[Backfill, ...]] = (
+    Copy(
+        name="notification-preferences",
+        what="imputation_userprofile.email_notifications -> imputation_notificationpreference",
+        table="imputation_userprofile",
+        key="user_id",
+        key_type="integer",
+        functions="imputation_notificationpreference",
+    ),
+    Copy(
+        name="files-of-jobs",
+        what="imputation_imputationjob.input_file, result_files -> imputation_storedfile",
+        table="imputation_imputationjob",
+        key="id",
+        key_type="uuid",
+        functions="imputation_storedfile",
+        arguments="%s, '{}', '{}'",
+    ),
+    Copy(
+        name="result-files",
+        what="imputation_resultfile -> imputation_storedfile",
+        table="imputation_resultfile",
+        key="id",
+        key_type="bigint",
+        functions="imputation_storedfile",
+        arguments="'{}', %s, '{}'",
+    ),
+    Copy(
+        name="genotype-files",
+        what="imputation_genotypefile -> imputation_storedfile",
+        table="imputation_genotypefile",
+        key="id",
+        key_type="uuid",
+        functions="imputation_storedfile",
+        arguments="'{}', '{}', %s",
+    ),
+)
+
+
+def find_backfill(name: str) -> Backfill | None:
+    return next((backfill for backfill in BACKFILLS if backfill.name == name), None)
