@@ -1,7 +1,8 @@
 """Which backfills there are. Each copies what one legacy table says to a table of its own domain.
 
 The copying and the comparing are functions of the database (migrations 0017 and 0018), the same
-that its triggers call for each row that is written now.
+that its triggers call for each row that is written now. Secrets are the exception: only we can
+encrypt them.
 """
 
 from collections.abc import Sequence
@@ -9,6 +10,10 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from django.db import connection
+from django.utils import timezone
+
+from federated_imputation.monolith.accounts import operations as account_operations
+from federated_imputation.monolith.accounts import queries as accounts
 
 __all__ = ["BACKFILLS", "Backfill", "Copy", "Difference", "find_backfill"]
 
@@ -20,12 +25,14 @@ class Difference:
     Attributes:
         key: Of the row that has the last word, as text.
         source: Which row that is, for people: its kind and its key. Never a value.
-        what: `missing`, `unequal`, or `extra` for a copy of what is not there.
+        what: `missing`, `unequal`, `undecryptable`, or `extra` for a copy of what is not there.
+        is_for_a_person: Whether no run may decide which of the two is right.
     """
 
     key: str
     source: str
     what: str
+    is_for_a_person: bool = False
 
 
 class Backfill(Protocol):
@@ -119,6 +126,64 @@ class Copy:
             return [value for (value,) in cursor.fetchall()]
 
 
+class _Credentials:
+    """Plaintext secrets of the legacy system, encrypted.
+
+    A key is the place of the column in `LEGACY_COLUMNS`, a colon and the row's primary key.
+    """
+
+    name = "credentials"
+    what = "columns api_key, api_secret, user_token -> imputation_servicecredential"
+
+    def count(self) -> int:
+        return sum(map(accounts.count_legacy_secrets, accounts.LEGACY_COLUMNS))
+
+    def keys_after(self, cursor: str, *, most: int) -> list[str]:
+        first, _, pk = cursor.partition(":")
+        keys: list[str] = []
+        for place in range(int(first or 0), len(accounts.LEGACY_COLUMNS)):
+            column = accounts.LEGACY_COLUMNS[place]
+            found = accounts.legacy_keys_after(column, pk, most=most - len(keys))
+            keys += [f"{place}:{key}" for key in found]
+            if len(keys) == most:
+                break
+            pk = ""
+        return keys
+
+    def differences(self, keys: Sequence[str]) -> list[Difference]:
+        different = []
+        for place, pks in _by_place(keys).items():
+            found = accounts.legacy_secrets(accounts.LEGACY_COLUMNS[place], pks)
+            different += [
+                Difference(
+                    key=f"{place}:{each.pk}",
+                    source=str(each),
+                    what=standing,
+                    is_for_a_person=standing != "missing",
+                )
+                for each, standing in zip(found, accounts.standings(found), strict=True)
+                if standing != "equal"
+            ]
+        return different
+
+    def write(self, keys: Sequence[str]) -> list[str]:
+        return [
+            f"{place}:{pk}"
+            for place, pks in _by_place(keys).items()
+            for pk in account_operations.encrypt_legacy_secrets(
+                accounts.LEGACY_COLUMNS[place], pks, now=timezone.now()
+            )
+        ]
+
+
+def _by_place(keys: Sequence[str]) -> dict[int, list[str]]:
+    places: dict[int, list[str]] = {}
+    for key in keys:
+        place, _, pk = key.partition(":")
+        places.setdefault(int(place), []).append(pk)
+    return dict(sorted(places.items()))
+
+
 BACKFILLS: Final[tuple[Backfill, ...]] = (
     Copy(
         name="notification-preferences",
@@ -155,6 +220,7 @@ BACKFILLS: Final[tuple[Backfill, ...]] = (
         functions="imputation_storedfile",
         arguments="'{}', '{}', %s",
     ),
+    _Credentials(),
 )
 
 

@@ -101,7 +101,8 @@ def run_batch(backfill: Backfill, *, size: int, now: datetime, anew: bool = Fals
         progress.passes, progress.written_in_all = 0, 0
         progress.started_at, progress.finished_at = now, None
     keys = backfill.keys_after(progress.cursor, most=size)
-    wrong = sorted({difference.key for difference in backfill.differences(keys)}) if keys else []
+    found = backfill.differences(keys) if keys else []
+    wrong = sorted({each.key for each in found if not each.is_for_a_person})
     written = backfill.write(wrong) if wrong else []
     progress.looked += len(keys)
     progress.written += len(written)

@@ -7,6 +7,11 @@ from federated_imputation.monolith.accounts.operations.credentials import (
     forget_service_secrets,
     store_credential,
 )
+from federated_imputation.monolith.accounts.operations.legacy_secrets import (
+    Emptying,
+    empty_legacy_secrets,
+    encrypt_legacy_secrets,
+)
 from federated_imputation.monolith.accounts.operations.login import (
     BadCredentials,
     check_login,
@@ -28,6 +33,7 @@ from federated_imputation.monolith.accounts.operations.service_rights import (
 __all__ = [
     "BadCredentials",
     "CredentialKind",
+    "Emptying",
     "QuotaExceeded",
     "Rotation",
     "add_member",
@@ -36,6 +42,8 @@ __all__ = [
     "create_group",
     "delete_group",
     "edit_group",
+    "empty_legacy_secrets",
+    "encrypt_legacy_secrets",
     "forget_job_secrets",
     "forget_service_secrets",
     "grant_permission",

@@ -6,7 +6,10 @@ from uuid import UUID
 
 from django.db import transaction
 
-from federated_imputation.monolith.accounts.models import ServiceCredential, UserServiceAccess
+from federated_imputation.monolith.accounts.models import ServiceCredential
+from federated_imputation.monolith.accounts.operations.legacy_secrets import (
+    empty_legacy_secrets_of_service,
+)
 from federated_imputation.monolith.accounts.secrets import encrypt
 
 __all__ = ["forget_job_secrets", "forget_service_secrets", "store_credential"]
@@ -56,12 +59,12 @@ def forget_service_secrets(*, service_id: int) -> int:
     """Delete all that opens a service: its own secrets, its users' and its jobs' tokens.
 
     The passwords of result files stay, since they open what is here. What the legacy system kept
-    of it in plaintext for users goes too, else going back would bring it back.
+    of it in plaintext goes too, else going back, or a backfill, would bring it back.
 
     Returns:
         How many stored secrets there were.
     """
-    UserServiceAccess.objects.filter(service_id=service_id).exclude(api_key="").update(api_key="")
+    empty_legacy_secrets_of_service(service_id=service_id)
     opens_the_service = ServiceCredential.objects.filter(service_id=service_id).exclude(
         kind=ServiceCredential.Kind.RESULT_PASSWORD
     )

@@ -21,6 +21,13 @@ from federated_imputation.monolith.accounts.queries.encrypted import (
     SecretsByKey,
     count_secrets,
 )
+from federated_imputation.monolith.accounts.queries.legacy_secrets import (
+    LEGACY_COLUMNS,
+    count_legacy_secrets,
+    legacy_keys_after,
+    legacy_secrets,
+    standings,
+)
 from federated_imputation.monolith.accounts.queries.people import (
     find_profile,
     get_user_with_profile,
@@ -37,6 +44,7 @@ from federated_imputation.monolith.accounts.queries.service_rights import (
 from federated_imputation.monolith.accounts.rights import Capability, Rights
 
 __all__ = [
+    "LEGACY_COLUMNS",
     "AuditFault",
     "AuditHead",
     "AuditReport",
@@ -49,12 +57,15 @@ __all__ = [
     "Undecryptable",
     "audit_rows",
     "count_accessible_services",
+    "count_legacy_secrets",
     "count_secrets",
     "find_profile",
     "find_rights",
     "get_user_with_profile",
     "groups_at",
     "is_barred",
+    "legacy_keys_after",
+    "legacy_secrets",
     "permissions_at",
     "reveal_credential",
     "reveal_newer_token",
@@ -62,6 +73,7 @@ __all__ = [
     "reveal_tokens",
     "service_access_of",
     "service_exists",
+    "standings",
     "storage_limit",
     "verify_audit_log",
 ]

@@ -116,7 +116,10 @@ class Command(BaseCommand):
             ),
         )
         if unequal:
-            raise CommandError(f"{unequal:,} copies are not equal: `backfill run` makes them so.")
+            raise CommandError(
+                f"{unequal:,} copies are not equal. `backfill run` mends all but secrets that have "
+                "become others: `secrets empty-legacy` tells of these."
+            )
 
     def _print(
         self,

@@ -1,14 +1,16 @@
-"""`manage.py secrets list|rotate`: which keys stored secrets need, and moving all to the first."""
+"""`manage.py secrets list|rotate|empty-legacy`: the keys of stored secrets, and old plaintext."""
 
 import json
-from typing import Any
+from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from federated_imputation.monolith.accounts.operations import rotate_secrets
+from federated_imputation.monolith.accounts.operations import empty_legacy_secrets, rotate_secrets
 from federated_imputation.monolith.accounts.queries import EncryptedRow, count_secrets
 
 __all__ = ["Command"]
+
+_MOST_TOLD: Final = 20
 
 
 class Command(BaseCommand):
@@ -23,9 +25,23 @@ class Command(BaseCommand):
             which.add_parser(name, help=what).add_argument(
                 "--json", action="store_true", help="print one JSON object"
             )
+        empty = which.add_parser(
+            "empty-legacy",
+            help="compare plaintext of the legacy system with what is encrypted, and empty it",
+        )
+        empty.add_argument("--json", action="store_true", help="print one JSON object")
+        empty.add_argument("--yes", action="store_true", help="empty it; else only compare")
+        empty.add_argument(
+            "--also-unequal",
+            action="store_true",
+            help="empty that, too, whose owner has another secret encrypted",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Exits with 1, after telling all else, when a row cannot be decrypted."""
+        """Exits with 1, after telling all else, when a row cannot be decrypted or emptied."""
+        if options["which"] == "empty-legacy":
+            self._empty_legacy(options)
+            return
         report, lines, undecryptable = _list() if options["which"] == "list" else _rotate()
         if options["json"]:
             self.stdout.write(json.dumps(report))
@@ -35,6 +51,28 @@ class Command(BaseCommand):
             raise CommandError(
                 f"{len(undecryptable)} cannot be decrypted with any key, and were left as they "
                 f"are: {', '.join(str(row) for row in undecryptable)}"
+            )
+
+    def _empty_legacy(self, options: dict[str, Any]) -> None:
+        done = empty_legacy_secrets(for_good=options["yes"], also_unequal=options["also_unequal"])
+        left = [f"{secret} is {standing}" for secret, standing in done.left]
+        if options["json"]:
+            self.stdout.write(
+                json.dumps({"found": dict(done.counts), "emptied": done.emptied, "left": left})
+            )
+        else:
+            found = ", ".join(f"{number} {name}" for name, number in sorted(done.counts.items()))
+            self.stdout.write(f"Plaintext beside its encrypted row: {found or 'none'}.")
+            self.stdout.write(
+                f"{done.emptied} emptied for good."
+                if options["yes"]
+                else "Nothing was emptied: say --yes for that."
+            )
+        if left:
+            raise CommandError(
+                f"{len(left)} must not be emptied as they stand: {', '.join(left[:_MOST_TOLD])}"
+                f"{' …' if len(left) > _MOST_TOLD else ''}. `backfill run credentials` encrypts "
+                "what is missing; --also-unequal gives up what is unequal."
             )
 
 
