@@ -105,6 +105,7 @@ def _inserted(
         input_file_size=upload.size,
         created_at=now,
     )
+    files.note_digest(job_id=job.pk, sha256=upload.sha256)
     JobWork.objects.create(job=job, next_poll_at=now)
     JobStatusUpdate.objects.create(
         job=job,

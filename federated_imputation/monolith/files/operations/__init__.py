@@ -15,6 +15,7 @@ from federated_imputation.monolith.files.operations.results import (
     record_download,
     sweep_results,
 )
+from federated_imputation.monolith.files.operations.stored import note_digest
 from federated_imputation.monolith.files.storage import StoredUpload
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "keep_result",
     "link_input",
     "make_place",
+    "note_digest",
     "record_download",
     "sweep_inputs",
     "sweep_results",

@@ -19,6 +19,7 @@ from apps.shared.streaming import safe_filename
 from federated_imputation.monolith.accounts.operations import record_audit
 from federated_imputation.monolith.files import first_look, queries, storage
 from federated_imputation.monolith.files.models import FileRun, GenotypeFile
+from federated_imputation.monolith.files.operations.stored import remove_on_commit
 
 __all__ = [
     "InUse",
@@ -127,7 +128,7 @@ def delete_genotype_file(file_id: UUID, *, user_id: int, origin: Origin, now: da
         _audit("delete_file", file, origin=origin, now=now)
         path = file.path
         file.delete()
-        transaction.on_commit(lambda: storage.remove([path]))
+        remove_on_commit([path])
 
 
 def record_genotypes_download(file: GenotypeFile, *, origin: Origin, now: datetime) -> None:

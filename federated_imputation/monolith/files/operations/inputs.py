@@ -5,9 +5,9 @@ from collections.abc import Callable
 from datetime import datetime
 
 from django.core.files.uploadedfile import UploadedFile
-from django.db import transaction
 
 from federated_imputation.monolith.files import storage
+from federated_imputation.monolith.files.operations.stored import remove_on_commit
 from federated_imputation.monolith.files.queries import find_genotype_file
 from federated_imputation.monolith.files.storage import StoredUpload
 
@@ -41,9 +41,9 @@ def link_input(*, user_id: int, file_id: str) -> StoredUpload:
 def forget_input(path: str) -> None:
     """Delete the upload at `path` once the transaction under way, in which its job goes, is kept.
 
-    A crash in between leaves the bytes to the sweep.
+    It stays while another job names it. A crash in between leaves the bytes to the sweep.
     """
-    transaction.on_commit(lambda: drop_input(path))
+    remove_on_commit([path])
 
 
 def drop_input(path: str) -> None:

@@ -6,14 +6,13 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 from uuid import UUID
 
-from django.db import transaction
-
 from apps.federation.protocol import Download
 from apps.shared.api.origin import Origin
 from federated_imputation.monolith.accounts.operations import record_audit
 from federated_imputation.monolith.accounts.queries import audit_rows
 from federated_imputation.monolith.files import storage
 from federated_imputation.monolith.files.models import ResultFile
+from federated_imputation.monolith.files.operations.stored import remove_on_commit
 
 __all__ = [
     "file_type_of",
@@ -89,12 +88,12 @@ def record_download(
 def forget_results(*, job_id: UUID) -> int:
     """Delete the rows of a job's results in the caller's transaction, and their bytes after it.
 
-    A crash in between leaves bytes to the sweep.
+    Bytes that other rows name, too, stay. A crash in between leaves bytes to the sweep.
     """
     rows = ResultFile.objects.filter(job_id=job_id)
     paths = [path for path in rows.values_list("file_path", flat=True) if path]
     rows.delete()
-    transaction.on_commit(lambda: storage.remove(paths))
+    remove_on_commit(paths)
     return len(paths)
 
 

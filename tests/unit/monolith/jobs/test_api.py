@@ -1,6 +1,7 @@
 """The job endpoints as their clients see them."""
 
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
@@ -12,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from federated_imputation.monolith.accounts.models import AuditLog, ServiceCredential
 from federated_imputation.monolith.accounts.queries import reveal_credential
+from federated_imputation.monolith.files.models import StoredFile
 from federated_imputation.monolith.jobs.models import ImputationJob, JobStatusUpdate, JobWork
 from tests.factories import NOW, make_job, make_panel, make_service, make_user
 from tests.job_world import PANEL, upload
@@ -87,6 +89,9 @@ def test_job_is_created_with_its_file_its_event_and_its_work(client, form, panel
         "input_file"
     ].file.getvalue()
     assert job.input_file_size == form["input_file"].size
+    stored = StoredFile.objects.get(job_id=job.pk)
+    assert stored.sha256 == sha256(form["input_file"].file.getvalue()).hexdigest()
+    assert (stored.user_id, stored.path) == (job.user_id, str(job.input_file))
     assert job.work.phase == "submit"
     assert [update.status for update in job.status_updates.all()] == ["pending"]
     assert AuditLog.objects.get().action == "create_job"
@@ -419,6 +424,24 @@ def test_delete_removes_a_job_that_is_over_with_everything_it_had(
     assert not ServiceCredential.objects.exists()
     assert not JobWork.objects.exists()
     assert AuditLog.objects.filter(action="delete_job", resource_id=str(job.pk)).exists()
+
+
+def test_bytes_go_with_the_last_job_that_names_them(
+    client, ada, panel, settings, django_capture_on_commit_callbacks
+):
+    path = Path(settings.DATA_ROOT) / "uploads" / "input" / "study.vcf.gz"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"x")
+    named = {"phase": "done", "status": "failed", "input_file": "uploads/input/study.vcf.gz"}
+    first, second = worked(ada, panel, **named), worked(make_user("ben"), panel, **named)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        client.delete(f"/api/jobs/{first.pk}/")
+    assert path.exists()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        client_of(second.user).delete(f"/api/jobs/{second.pk}/")
+    assert not path.exists()
 
 
 def test_delete_of_a_job_that_is_not_over_is_refused(client, ada, panel):
