@@ -40,6 +40,16 @@ _ROLE: Final = (
     r"A role with this name exists already\.",
     r"The name of a role cannot be changed\.",
 )
+_SERVICE: Final = (
+    r"A service with this name already exists\.",
+    r"A service of type \w+ speaks ",
+    r"A secret has no place here",
+    r"This must be an object\.",
+    r"Enter a valid URL\.",
+    r"\S+ is not a public address",
+    r"(The|An) address ",
+    r"Only http and https addresses are called\.",
+)
 # By operation, beginnings of the sentences that it may answer to a well-formed request.
 REFUSALS: Final[Mapping[str, tuple[str, ...]]] = {
     "POST /api/auth/change-password/": (r"This is not your current password\.", *_PASSWORD),
@@ -76,6 +86,16 @@ REFUSALS: Final[Mapping[str, tuple[str, ...]]] = {
     "POST /api/roles/": _ROLE,
     "PUT /api/roles/{role_id}/": _ROLE,
     "PATCH /api/roles/{role_id}/": _ROLE,
+    "POST /api/services/": _SERVICE,
+    "PUT /api/services/{service_id}/": _SERVICE,
+    "PATCH /api/services/{service_id}/": _SERVICE,
+    "DELETE /api/services/{service_id}/": (r".* has \d+ jobs that are not over\.",),
+    "POST /api/services/bulk_create/": _SERVICE,
+    "PATCH /api/services/bulk_update/": (*_SERVICE, r"There is no such service\."),
+    "DELETE /api/services/bulk_delete/": (
+        r"This field is required\.",  # OpenAPI 3.0 describes no body of a DELETE
+        r"There is no such service\.",
+    ),
     "POST /api/services/{service_id}/groups/": _GROUP,
     "PUT /api/services/{service_id}/groups/{group_id}/": _GROUP,
     "PATCH /api/services/{service_id}/groups/{group_id}/": _GROUP,

@@ -8,16 +8,22 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
-from federated_imputation.monolith.registry.presentation import names_a_secret, public_url
+from federated_imputation.monolith.registry.presentation import (
+    names_a_secret,
+    public_config,
+    public_url,
+)
 
 __all__ = [
     "MASK",
     "MaskWithoutSecret",
+    "holds_secret",
     "is_same_origin",
     "masked_config",
     "masked_url",
     "unmasked_config",
     "unmasked_url",
+    "with_hidden",
     "without_secrets",
 ]
 
@@ -110,6 +116,36 @@ def without_secrets(value: Any) -> Any:
     if isinstance(value, list):
         return [without_secrets(entry) for entry in value]
     return public_url(value) if _has_user(value) else value
+
+
+def holds_secret(value: Any) -> bool:
+    """Whether an entry of `value`, at any depth, is a secret or an address with a user."""
+    if isinstance(value, Mapping):
+        return any(_is_secret(name, entry) or holds_secret(entry) for name, entry in value.items())
+    if isinstance(value, list):
+        return any(holds_secret(entry) for entry in value)
+    return _has_user(value)
+
+
+def with_hidden(given: Any, *, stored: Any) -> Any:
+    """`given` by somebody who was shown `public_config(stored)`, with what was hidden of it.
+
+    What is not shown stays where it is: beside its neighbours in an object, within a list that is
+    sent back as it was read. An entry that is hidden and is given as null goes.
+    """
+    if given == public_config(stored):
+        return stored
+    if not isinstance(given, Mapping) or not isinstance(stored, Mapping):
+        return given
+    hidden = {
+        name: entry for name, entry in stored.items() if names_a_secret(name) and name not in given
+    }
+    told = {
+        name: with_hidden(entry, stored=stored.get(name))
+        for name, entry in given.items()
+        if entry is not None or not names_a_secret(name)
+    }
+    return {**told, **hidden}
 
 
 def _is_secret(name: str, entry: Any) -> bool:

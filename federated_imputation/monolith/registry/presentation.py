@@ -20,13 +20,18 @@ def names_a_secret(name: str) -> bool:
 
 
 def public_config(value: Any) -> Any:
-    """`value` without the entries, at any depth, whose names say that they hold a secret."""
+    """`value` without the entries, at any depth, whose names say that they hold a secret.
+
+    Addresses are shown without a user name and password.
+    """
     if isinstance(value, Mapping):
         return {
             name: public_config(entry) for name, entry in value.items() if not names_a_secret(name)
         }
     if isinstance(value, list):
         return [public_config(entry) for entry in value]
+    if isinstance(value, str) and "://" in value and "@" in value:
+        return public_url(value)
     return value
 
 

@@ -46,6 +46,7 @@ def services(
     among: Collection[int] | None = None,
     service_type: str = "",
     api_type: str = "",
+    continent: str = "",
     search: str = "",
 ) -> QuerySet[ImputationService]:
     """Services by id, each with its `standing` and `reference_panels_count`, its active panels.
@@ -55,7 +56,8 @@ def services(
         among: Only of these ids; `None` for all.
         service_type: Exactly this one; '' for all.
         api_type: Exactly this one; '' for all.
-        search: A part of name, description or location, in any case.
+        continent: Exactly this one, in any case; '' for all.
+        search: A part of name, description, location or continent, in any case.
     """
     found = ImputationService.objects.select_related("standing").annotate(
         reference_panels_count=Count("reference_panels", filter=Q(reference_panels__is_active=True))
@@ -68,11 +70,14 @@ def services(
         found = found.filter(service_type=service_type)
     if api_type:
         found = found.filter(api_type=api_type)
+    if continent:
+        found = found.filter(continent__iexact=continent)
     if search:
         found = found.filter(
             Q(name__icontains=search)
             | Q(description__icontains=search)
             | Q(location__icontains=search)
+            | Q(continent__icontains=search)
         )
     return found.order_by("id")
 

@@ -19,7 +19,7 @@ from tests.security.monolith.actors import (
     scripts,
 )
 from tests.security.monolith.rows import endpoint, open_to_callers
-from tests.security.walk import HIDDEN, SHOWN, form, type_of_body
+from tests.security.walk import HIDDEN, SHOWN, form, json_body, type_of_body
 
 __all__ = ["JOB_ROWS"]
 
@@ -237,7 +237,57 @@ _SEE_CLOSED: Final = names(
     frozenset(RIGHTS.values()),
 )
 
+_CHANGE_HERE: Final = names(ADMINS, _holders("admin"))
+_SERVICE: Final = {
+    "service_type": "michigan",
+    "api_type": "michigan",
+    "api_url": "https://imputation.example.org",
+}
+
 _REGISTRY: Final = [
+    *endpoint("api/services/", POST={ADMINS: 201}, body=json_body(name="New node", **_SERVICE)),
+    *endpoint(
+        "api/services/<int:service_id>/",
+        PUT={_CHANGE_HERE: 200},
+        PATCH={_CHANGE_HERE: 200},
+        DELETE={ADMINS: 400},
+        body=json_body(name="Renamed", **_SERVICE),
+        title="with jobs under way",
+    ),
+    *endpoint(
+        "api/services/<int:service_id>/",
+        PATCH={ADMINS: 200},
+        body=json_body(api_url="https://other.example.org"),
+        title="where its jobs go",
+    ),
+    *endpoint(
+        "api/services/<int:service_id>/",
+        at={"service_id": "elsewhere"},
+        PATCH={names(ADMINS, ELSEWHERE["admin"]): 200},
+        DELETE={ADMINS: 200},
+        body=json_body(description="Changed"),
+        title="without jobs",
+    ),
+    *endpoint(
+        "api/services/<int:service_id>/",
+        at={"service_id": "elsewhere"},
+        DELETE={ADMINS: 204},
+        query="?force=true",
+        title="for good",
+    ),
+    *endpoint(
+        "api/services/bulk_create/",
+        POST={ADMINS: 201},
+        body=json_body(services=[{"name": "New node", **_SERVICE}]),
+    ),
+    *endpoint(
+        "api/services/bulk_update/",
+        PATCH={ADMINS: 200},
+        body=json_body(
+            updates=lambda scene: [{"id": scene.values["here"], "data": {"location": "Bamako"}}]
+        ),
+    ),
+    *endpoint("api/services/bulk_delete/", DELETE={ADMINS: 400}),  # no ids
     *open_to_callers("api/services/"),
     *endpoint(
         "api/services/",

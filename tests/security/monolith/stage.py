@@ -51,7 +51,8 @@ TESTS: Final = {
         "unit/monolith/jobs/test_worker.py unit/monolith/dashboard/test_api.py"
     ),
     r"federated_imputation\.monolith\.registry\.operations.*": (
-        "unit/monolith/registry/test_addresses.py unit/monolith/registry/test_panel_sync.py"
+        "unit/monolith/registry/test_addresses.py unit/monolith/registry/test_panel_sync.py "
+        "unit/monolith/registry/test_service_writes.py"
     ),
     r"federated_imputation\.monolith\.registry\.queries": (
         "unit/monolith/registry/test_api.py unit/monolith/files/test_arrivals.py "

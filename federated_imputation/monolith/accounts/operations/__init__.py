@@ -3,6 +3,7 @@
 from federated_imputation.monolith.accounts.models import ServiceCredential
 from federated_imputation.monolith.accounts.operations.audit import record_audit
 from federated_imputation.monolith.accounts.operations.credentials import (
+    forget_credential,
     forget_job_secrets,
     forget_service_secrets,
     store_credential,
@@ -44,6 +45,7 @@ __all__ = [
     "edit_group",
     "empty_legacy_secrets",
     "encrypt_legacy_secrets",
+    "forget_credential",
     "forget_job_secrets",
     "forget_service_secrets",
     "grant_permission",

@@ -12,7 +12,7 @@ from federated_imputation.monolith.accounts.operations.legacy_secrets import (
 )
 from federated_imputation.monolith.accounts.secrets import encrypt
 
-__all__ = ["forget_job_secrets", "forget_service_secrets", "store_credential"]
+__all__ = ["forget_credential", "forget_job_secrets", "forget_service_secrets", "store_credential"]
 
 
 @transaction.atomic
@@ -52,6 +52,13 @@ def store_credential(
         **owner, defaults=values, create_defaults={**values, "created_at": now}
     )
     return credential
+
+
+def forget_credential(*, service_id: int, kind: ServiceCredential.Kind) -> bool:
+    """Delete the service's own secret of this kind; whether there was one."""
+    own = ServiceCredential.objects.filter(service_id=service_id, kind=kind)
+    deleted, _ = own.filter(user__isnull=True, job_id__isnull=True).delete()
+    return deleted > 0
 
 
 @transaction.atomic

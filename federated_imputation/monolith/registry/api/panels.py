@@ -33,8 +33,12 @@ class PanelListView(ListAPIView[ReferencePanel]):
 
     class PanelFilters(Filters):
         service = Id(required=False, default=None, source="service_id")
-        population = serializers.CharField(required=False, default="")
-        build = serializers.CharField(required=False, default="")
+        population = serializers.CharField(
+            required=False, default="", max_length=100, help_text="A part of it, in any case."
+        )
+        build = serializers.CharField(
+            required=False, default="", max_length=20, help_text="Exactly this one."
+        )
 
     class Panel(serializers.Serializer[ReferencePanel]):
         id = serializers.IntegerField()
@@ -89,8 +93,12 @@ class ServicePanelsView(APIView):
     permission_classes = [in_scope("registry")]
 
     class ServicePanelFilters(Filters):
-        population = serializers.CharField(required=False, default="")
-        build = serializers.CharField(required=False, default="")
+        population = serializers.CharField(
+            required=False, default="", max_length=100, help_text="A part of it, in any case."
+        )
+        build = serializers.CharField(
+            required=False, default="", max_length=20, help_text="Exactly this one."
+        )
 
     @extend_schema(parameters=[ServicePanelFilters], responses=PanelListView.Panel(many=True))
     def get(self, request: Request, service_id: int) -> Response:

@@ -20,6 +20,7 @@ def service():
             "application": "imputationserver2",
             "api_token": SECRET,
             "nested": [{"Authorization": SECRET, "queue": "long"}],
+            "mirror": f"https://user:{SECRET}@mirror.example.org",
         },
     )
 
@@ -57,7 +58,11 @@ def test_services_have_the_legacy_fields(client, service, panel):
         "max_file_size_mb": 100,
         "supported_formats": ["vcf.gz"],
         "reference_panels_count": 1,
-        "api_config": {"application": "imputationserver2", "nested": [{"queue": "long"}]},
+        "api_config": {
+            "application": "imputationserver2",
+            "nested": [{"queue": "long"}],
+            "mirror": "https://mirror.example.org",
+        },
         "health_status": "not checked",
         "health_message": "",
         "created_at": row["created_at"],
@@ -142,14 +147,31 @@ def test_inactive_service_is_listed_for_those_with_a_right_there(client, service
 
 @pytest.mark.parametrize(
     "query",
-    ["service_type=dnastack", "api_type=ga4gh", "search=CLOUD", "search=platform&service_type="],
+    [
+        "service_type=dnastack",
+        "api_type=ga4gh",
+        "continent=africa",
+        "search=CLOUD",
+        "search=platform&service_type=",
+        "search=bamako",
+        "search=fric",
+    ],
 )
 def test_services_are_filtered(client, service, query):
-    make_service("Omics Cloud", service_type="dnastack", api_type="ga4gh", description="A platform")
+    make_service(
+        "Omics Cloud",
+        service_type="dnastack",
+        api_type="ga4gh",
+        description="A platform",
+        location="Bamako",
+        continent="Africa",
+    )
     assert names(client.get(f"/api/services/?{query}")) == ["Omics Cloud"]
 
 
-@pytest.mark.parametrize("query", ["is_active=perhaps"])
+@pytest.mark.parametrize(
+    "query", ["is_active=perhaps", "service_type=other", "api_type=x", f"continent={51 * 'a'}"]
+)
 def test_services_refuse_a_malformed_filter(client, query):
     answer = client.get(f"/api/services/?{query}")
     assert answer.status_code == 400
@@ -210,10 +232,13 @@ def test_panels_are_filtered(client, service, panel):
     assert names(client.get("/api/reference-panels/?service=")) == ["Kit AFR", "Kit EUR"]
 
 
-def test_panels_refuse_a_malformed_filter(client):
-    answer = client.get("/api/reference-panels/?service=abc")
+@pytest.mark.parametrize(
+    "query", ["service=abc", "service=0", f"build={21 * 'a'}", f"population={101 * 'a'}"]
+)
+def test_panels_refuse_a_malformed_filter(client, query):
+    answer = client.get(f"/api/reference-panels/?{query}")
     assert answer.status_code == 400
-    assert list(answer.json()["details"]) == ["service"]
+    assert list(answer.json()["details"]) == [query.partition("=")[0]]
 
 
 def test_panels_of_a_service_are_a_plain_array(client, service, panel):
