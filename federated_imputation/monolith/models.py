@@ -25,9 +25,11 @@ from federated_imputation.monolith.files.models import (
     StoredFile,
 )
 from federated_imputation.monolith.jobs.models import (
+    ChildJob,
     ImputationJob,
     JobStatusUpdate,
     JobWork,
+    ParentJob,
 )
 from federated_imputation.monolith.registry.models import (
     ImputationService,
@@ -41,6 +43,7 @@ __all__ = [
     "AuditLog",
     "AuditSeal",
     "BackfillProgress",
+    "ChildJob",
     "FileRun",
     "GenotypeFile",
     "ImputationJob",
@@ -49,6 +52,7 @@ __all__ = [
     "JobWork",
     "NotificationPreference",
     "PanelSites",
+    "ParentJob",
     "ReferencePanel",
     "ResultFile",
     "RevokedToken",

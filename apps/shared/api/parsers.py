@@ -13,7 +13,7 @@ from rest_framework import parsers
 from rest_framework.exceptions import ParseError
 from rest_framework.utils.json import strict_constant
 
-__all__ = ["FormParser", "JSONParser", "MultiPartParser"]
+__all__ = ["FormParser", "JSONParser", "MultiPartParser", "json_of"]
 
 
 class _Unfailing(parsers.BaseParser):
@@ -39,9 +39,21 @@ class _ExactJSONParser(parsers.JSONParser):
         encoding = parsers.get_encoding(parser_context or {})  # type: ignore[attr-defined]
         body = codecs.getreader(encoding)(stream).read()
         try:
-            return json.loads(body, parse_constant=strict_constant, object_pairs_hook=_object)
+            return _loaded(body)
         except ValueError as error:
             raise ParseError(f"JSON parse error - {error}") from None
+
+
+def json_of(text: str) -> Any:
+    """The value of JSON that came as text inside of a form, read as strictly as a body is.
+
+    Raises:
+        ValueError: It is none, is nested too deeply, or names a key of an object twice.
+    """
+    try:
+        return _loaded(text)
+    except RecursionError:
+        raise ValueError("It is nested too deeply.") from None
 
 
 class JSONParser(_Unfailing, _ExactJSONParser):
@@ -58,6 +70,10 @@ class FormParser(_Unfailing, parsers.FormParser):
 
 class MultiPartParser(_Unfailing, parsers.MultiPartParser):
     """`multipart/form-data`; 400 for whatever is none."""
+
+
+def _loaded(text: str) -> Any:
+    return json.loads(text, parse_constant=strict_constant, object_pairs_hook=_object)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

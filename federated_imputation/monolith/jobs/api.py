@@ -40,6 +40,7 @@ from federated_imputation.monolith.jobs.presentation import (
 )
 
 __all__ = [
+    "FILE_ENCODING",
     "CancelView",
     "JobFilesView",
     "JobListView",
@@ -49,6 +50,8 @@ __all__ = [
     "RevealPasswordView",
     "StatusUpdateListView",
     "StatusUpdateView",
+    "StudyFields",
+    "token_field",
 ]
 
 
@@ -58,7 +61,7 @@ class Accepted(serializers.Serializer[Any]):
 
 
 _JOB_ID = OpenApiParameter("job_id", OpenApiTypes.UUID, OpenApiParameter.PATH)
-_FILE = {
+FILE_ENCODING = {
     "input_file": {
         "contentType": "application/octet-stream",
         "headers": {
@@ -74,6 +77,55 @@ _NOT_THERE = OpenApiResponse(description="No such job, or not one that the calle
 _NOT_NOW = OpenApiResponse(description="The status of the job does not allow it.")
 
 
+def token_field(about: str) -> serializers.CharField:
+    """A field for an API token; `about` is how its description begins."""
+    return serializers.CharField(
+        required=False,
+        allow_blank=True,
+        default="",
+        max_length=8192,
+        write_only=True,
+        help_text=f"{about}; kept encrypted, never answered.",
+    )
+
+
+class StudyFields(Body):
+    """What every submission says, wherever it goes."""
+
+    name = serializers.CharField(max_length=200)
+    description = serializers.CharField(required=False, allow_blank=True, default="")
+    input_format = serializers.CharField(max_length=20, default="vcf")
+    build = serializers.CharField(
+        default="hg38", help_text="hg19 or hg38, of the file; GRCh37 and GRCh38 mean the same."
+    )
+    phasing = serializers.BooleanField(
+        default=False, help_text="Whether the service shall phase; false when left out."
+    )
+    population = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        default="",
+        max_length=100,
+        help_text="One of the panel's populations; empty leaves it to the panel.",
+    )
+    input_file = serializers.FileField(
+        required=False,
+        max_length=255,
+        error_messages={"required": "This field is required."},
+        help_text="The genotypes; needed unless `genotype_file` names them.",
+    )
+    genotype_file = serializers.UUIDField(
+        required=False, help_text="A file of `/api/files/` instead of an upload."
+    )
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        fields = super().get_fields()
+        given = getattr(self, "initial_data", None)
+        if isinstance(given, Mapping) and "genotype_file" not in given:
+            fields["input_file"].required = True
+        return fields
+
+
 class JobListView(ListAPIView[ImputationJob]):
     """The caller's jobs, newest first, and the way to submit one."""
 
@@ -86,49 +138,10 @@ class JobListView(ListAPIView[ImputationJob]):
         service = Id(required=False, source="service_id")
         search = serializers.CharField(required=False)
 
-    class JobInput(Body):
-        name = serializers.CharField(max_length=200)
-        description = serializers.CharField(required=False, allow_blank=True, default="")
+    class JobInput(StudyFields):
         service = Id()
         reference_panel = Id()
-        input_format = serializers.CharField(max_length=20, default="vcf")
-        build = serializers.CharField(
-            default="hg38", help_text="hg19 or hg38, of the file; GRCh37 and GRCh38 mean the same."
-        )
-        phasing = serializers.BooleanField(
-            default=False, help_text="Whether the service shall phase; false when left out."
-        )
-        population = serializers.CharField(
-            required=False,
-            allow_blank=True,
-            default="",
-            max_length=100,
-            help_text="One of the panel's populations; empty leaves it to the panel.",
-        )
-        input_file = serializers.FileField(
-            required=False,
-            max_length=255,
-            error_messages={"required": "This field is required."},
-            help_text="The genotypes; needed unless `genotype_file` names them.",
-        )
-        genotype_file = serializers.UUIDField(
-            required=False, help_text="A file of `/api/files/` instead of an upload."
-        )
-        user_token = serializers.CharField(
-            required=False,
-            allow_blank=True,
-            default="",
-            max_length=8192,
-            write_only=True,
-            help_text="Your API token at the service; kept encrypted, never answered.",
-        )
-
-        def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-            fields = super().get_fields()
-            given = getattr(self, "initial_data", None)
-            if isinstance(given, Mapping) and "genotype_file" not in given:
-                fields["input_file"].required = True
-            return fields
+        user_token = token_field("Your API token at the service")
 
     class CreatedJob(serializers.Serializer[ImputationJob]):
         id = serializers.UUIDField()
@@ -151,7 +164,7 @@ class JobListView(ListAPIView[ImputationJob]):
 
     @extend_schema(
         summary="Submit a job",
-        request={"multipart/form-data": OpenApiRequest(JobInput, encoding=_FILE)},
+        request={"multipart/form-data": OpenApiRequest(JobInput, encoding=FILE_ENCODING)},
         responses={
             201: CreatedJob,
             400: OpenApiResponse(description="What is wrong, by field."),
@@ -224,6 +237,8 @@ class JobView(APIView):
             operations.delete_job(
                 job.pk, user_id=caller_id(request), origin=origin_of(request), now=timezone.now()
             )
+        except operations.JobGone:
+            raise NotFound from None
         except operations.NotAllowedNow as refused:
             return Response({"error": str(refused)}, status=400)
         return Response(status=204)
@@ -277,14 +292,7 @@ class RetryView(APIView):
     permission_classes = [in_scope("jobs")]
 
     class RetryInput(Body):
-        user_token = serializers.CharField(
-            required=False,
-            allow_blank=True,
-            default="",
-            max_length=8192,
-            write_only=True,
-            help_text="Your new API token at the service; kept encrypted, never answered.",
-        )
+        user_token = token_field("Your new API token at the service")
 
     @extend_schema(
         request=RetryInput,
@@ -386,6 +394,8 @@ def _asked(request: Request, job: ImputationJob, operation: _Operation, message:
         task_id = operation(
             job.pk, user_id=caller_id(request), origin=origin_of(request), now=timezone.now()
         )
+    except operations.JobGone:
+        raise NotFound from None
     except operations.NotAllowedNow as refused:
         return Response({"error": str(refused)}, status=400)
     return Response({"message": message, "task_id": task_id}, status=202)

@@ -9,11 +9,12 @@ import uuid
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from apps.shared.leases import Leased
 
-__all__ = ["ImputationJob", "JobStatusUpdate", "JobWork"]
+__all__ = ["ChildJob", "ImputationJob", "JobStatusUpdate", "JobWork", "ParentJob"]
 
 
 class ImputationJob(models.Model):
@@ -140,3 +141,57 @@ class JobWork(Leased):
 
     def __str__(self) -> str:
         return f"Work on job {self.job_id}: {self.phase}"
+
+
+class ParentJob(models.Model):
+    """One study sent to several services: what its jobs have in common.
+
+    It has no state of its own: `jobs.parents.standing` makes one of those of its children. The
+    database deletes it with its last child, whoever deletes that.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        db_constraint=False,
+        related_name="parent_jobs",
+    )
+    name = models.CharField(max_length=200)
+    description = models.TextField(blank=True, db_default="", default="")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        indexes = [models.Index(fields=["user", "-created_at", "id"], name="parentjob_of_user")]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.pk})"
+
+
+class ChildJob(models.Model):
+    """That a job is one of its parent's, and in which place; a job has one parent at most."""
+
+    job = models.OneToOneField(
+        ImputationJob,
+        on_delete=models.CASCADE,
+        primary_key=True,
+        db_constraint=False,
+        related_name="as_child",
+    )
+    parent = models.ForeignKey(
+        ParentJob,
+        on_delete=models.CASCADE,
+        db_constraint=False,
+        db_index=False,
+        related_name="children",
+    )
+    position = models.PositiveSmallIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["parent", "position"], name="childjob_one_in_a_place")
+        ]
+
+    def __str__(self) -> str:
+        return f"Job {self.job_id}, child {self.position} of {self.parent_id}"

@@ -29,6 +29,7 @@ from federated_imputation.monolith.jobs.states import FINAL, RETRYABLE, Status
 
 __all__ = [
     "InvalidJob",
+    "JobGone",
     "NewJob",
     "NotAllowedNow",
     "cancel_job",
@@ -42,6 +43,10 @@ __all__ = [
 
 class NotAllowedNow(Exception):
     """Raised with a sentence that says why the job's state does not allow it."""
+
+
+class JobGone(Exception):
+    """Raised when the job was deleted meanwhile."""
 
 
 def create_job(*, user_id: int, new: NewJob, origin: Origin, now: datetime) -> ImputationJob:
@@ -85,6 +90,7 @@ def cancel_job(job_id: UUID, *, user_id: int, origin: Origin, now: datetime) -> 
         The id of the message to the worker.
 
     Raises:
+        JobGone: It was deleted meanwhile.
         NotAllowedNow: The job is over.
     """
     row = _locked(job_id, now=now)
@@ -125,6 +131,7 @@ def retry_job(
         The id of the message to the worker.
 
     Raises:
+        JobGone: It was deleted meanwhile.
         NotAllowedNow: The job is completed, or it is not over and there is no new token.
     """
     row = _locked(job_id, now=now)
@@ -180,6 +187,7 @@ def delete_job(job_id: UUID, *, user_id: int, origin: Origin, now: datetime) -> 
     """Delete a job that is over: its rows, its secrets, its file and its results.
 
     Raises:
+        JobGone: It was deleted meanwhile.
         NotAllowedNow: It is not over; deleting it would leave it running at the service, where
             nobody could stop it any more.
     """
@@ -215,11 +223,17 @@ def reveal_password(
 
 
 def _locked(job_id: UUID, *, now: datetime) -> JobWork:
-    """The locked work row; made for a job of the earlier system, which had none."""
+    """The locked work row; made for a job of the earlier system, which had none.
+
+    Raises:
+        JobGone: The job was deleted meanwhile.
+    """
     row = lock(job_id)
     if row is not None:
         return row
-    job = ImputationJob.objects.select_for_update().get(pk=job_id)
+    job = ImputationJob.objects.select_for_update().filter(pk=job_id).first()
+    if job is None:
+        raise JobGone
     phase = Phase.FOLLOW if job.external_job_id else Phase.SUBMIT
     if Status(job.status) in FINAL:
         phase = Phase.DONE

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from rest_framework import serializers
 
@@ -91,6 +92,9 @@ class JobDetailOutput(JobOutput):
     service_response = serializers.JSONField(
         help_text="The service's last answer: state, queue position, steps, messages, files."
     )
+    parent = serializers.SerializerMethodField(  # type: ignore[assignment]
+        help_text="The submission to several services that this job is part of; null for none."
+    )
     attempt = serializers.SerializerMethodField()
     cancel_requested = serializers.SerializerMethodField()
     status_updates = StatusUpdateOutput(many=True)
@@ -101,6 +105,9 @@ class JobDetailOutput(JobOutput):
 
     def get_input_file_size_display(self, job: ImputationJob) -> str | None:
         return None if job.input_file_size is None else size_display(job.input_file_size)
+
+    def get_parent(self, job: ImputationJob) -> UUID | None:
+        return job.as_child.parent_id if hasattr(job, "as_child") else None
 
     def get_attempt(self, job: ImputationJob) -> int:
         return job.work.attempt if hasattr(job, "work") else 1

@@ -67,7 +67,7 @@ def find_job(by: Rights, *, job_id: str) -> ImputationJob | None:
 
 
 def find_job_with_history(by: Rights, *, job_id: str) -> ImputationJob | None:
-    """As `find_job`, with its status updates and files, oldest first."""
+    """As `find_job`, with its parent's id, and its status updates and files, oldest first."""
     try:
         parsed = UUID(job_id)
     except ValueError:
@@ -76,7 +76,8 @@ def find_job_with_history(by: Rights, *, job_id: str) -> ImputationJob | None:
         Prefetch("status_updates", JobStatusUpdate.objects.order_by("timestamp", "id")),
         Prefetch("files", results_of_job(job_id=parsed)),
     )
-    return jobs(by).filter(pk=parsed).prefetch_related(*history).first()
+    found = jobs(by).filter(pk=parsed).select_related("as_child")
+    return found.prefetch_related(*history).first()
 
 
 def updates_of_job(*, job_id: UUID) -> QuerySet[JobStatusUpdate]:

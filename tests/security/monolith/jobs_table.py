@@ -1,5 +1,6 @@
 """Who may do what with jobs, their files, and the services."""
 
+import json
 from typing import Final
 
 from tests.genotype_files import study
@@ -19,7 +20,7 @@ from tests.security.monolith.actors import (
     scripts,
 )
 from tests.security.monolith.rows import endpoint, open_to_callers
-from tests.security.walk import HIDDEN, SHOWN, form, json_body, type_of_body
+from tests.security.walk import HIDDEN, SHOWN, Scene, form, json_body, type_of_body
 
 __all__ = ["JOB_ROWS"]
 
@@ -60,6 +61,27 @@ def _new_job(service: str, panel: str) -> type_of_body:
     )
 
 
+def _new_study() -> type_of_body:
+    """One study for a panel here and one elsewhere."""
+
+    def targets(scene: Scene) -> str:
+        pairs = (("here", "panel"), ("elsewhere", "other panel"))
+        return json.dumps(
+            [
+                {"service": scene.values[service], "reference_panel": scene.values[panel]}
+                for service, panel in pairs
+            ]
+        )
+
+    return form(
+        name="Study",
+        targets=targets,
+        build="hg19",
+        population="afr",
+        input_file=lambda scene: upload(),
+    )
+
+
 _JOBS: Final = [
     *endpoint(
         "api/jobs/",
@@ -73,6 +95,7 @@ _JOBS: Final = [
         body=_new_job("elsewhere", "other panel"),
         title="to another service",
     ),
+    *endpoint("api/jobs/multi_service/", POST={_SUBMIT_EVERYWHERE: 201}, body=_new_study()),
     *endpoint(
         "api/jobs/<str:job_id>/",
         marker="job name",
@@ -138,6 +161,48 @@ _JOBS: Final = [
         "api/status-updates/<int:update_id>/",
         marker="update text",
         GET={_OWNER_READS: SHOWN, PEOPLE: 404, SCRIPT_OF_ADMIN: 404},
+    ),
+]
+
+_PARENT_READERS: Final = names(_OWNER_READS, _SEES_ALL_JOBS)
+
+_PARENTS: Final = [
+    *endpoint(
+        "api/parent-jobs/",
+        marker="parent name",
+        GET={_PARENT_READERS: SHOWN, PEOPLE: HIDDEN},
+    ),
+    *endpoint(
+        "api/parent-jobs/<str:parent_id>/",
+        marker="parent name",
+        GET={_PARENT_READERS: SHOWN, PEOPLE: 404},
+    ),
+    *endpoint(
+        "api/parent-jobs/<str:parent_id>/",
+        PATCH={_OWNER_WRITES: 200, _SEES_ALL_JOBS: 403, PEOPLE: 404},
+        DELETE={_OWNER_WRITES: 204, _SEES_ALL_JOBS: 403, PEOPLE: 404},
+        body=form(name="renamed"),
+    ),
+    *endpoint(
+        "api/parent-jobs/<str:parent_id>/cancel/",
+        at={"parent_id": "waiting parent"},
+        POST={_OWNER_WRITES: 202, _SEES_ALL_JOBS: 403, PEOPLE: 404},
+    ),
+    *endpoint(
+        "api/parent-jobs/<str:parent_id>/retry/",
+        at={"parent_id": "failed parent"},
+        POST={_OWNER_WRITES: 202, _SEES_ALL_JOBS: 403, PEOPLE: 404},
+    ),
+    *endpoint(
+        "api/parent-jobs/<str:parent_id>/retry/",
+        at={"parent_id": "failed parent of the barred"},
+        POST={names("barred here", _SEES_ALL_JOBS): 403, _NOT_OF_THE_BARRED: 404},
+        title="of an owner who may not submit any more",
+    ),
+    *endpoint(
+        "api/parent-jobs/<str:parent_id>/status_updates/",
+        marker="update text",
+        GET={_PARENT_READERS: SHOWN, PEOPLE: 404},
     ),
 ]
 
@@ -315,4 +380,4 @@ _DASHBOARD: Final = [
     *open_to_callers("api/dashboard/health/"),
 ]
 
-JOB_ROWS: Final = (*_JOBS, *_FILES, *_GENOTYPES, *_REGISTRY, *_DASHBOARD)
+JOB_ROWS: Final = (*_JOBS, *_PARENTS, *_FILES, *_GENOTYPES, *_REGISTRY, *_DASHBOARD)

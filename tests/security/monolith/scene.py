@@ -38,7 +38,13 @@ from federated_imputation.monolith.accounts.operations.tokens import (
 )
 from federated_imputation.monolith.accounts.queries.tokens import read_token
 from federated_imputation.monolith.files.models import FileRun, GenotypeFile, ResultFile
-from federated_imputation.monolith.jobs.models import JobStatusUpdate, JobWork
+from federated_imputation.monolith.jobs.models import (
+    ChildJob,
+    ImputationJob,
+    JobStatusUpdate,
+    JobWork,
+    ParentJob,
+)
 from federated_imputation.monolith.registry.models import ImputationService, ServiceConfiguration
 from tests.factories import make_job, make_panel, make_service, make_user
 from tests.job_world import ORIGIN, PANEL
@@ -251,6 +257,7 @@ def _things_of(
             phase="done" if over else "submit",
             next_poll_at=None if over else timezone.now(),
         )
+    parents = {job: _parent_of(job, name="owners-study") for job in (done, waiting, failed)}
     update = JobStatusUpdate.objects.create(job=done, status="completed", message="owners-update")
     file = ResultFile.objects.create(
         job=done,
@@ -298,6 +305,7 @@ def _things_of(
         # The parameters of the routes …
         "job_id": done.pk,
         "file_id": file.pk,
+        "parent_id": parents[done].pk,
         "update_id": update.pk,
         "service_id": here.pk,
         "panel_id": panel.pk,
@@ -312,6 +320,9 @@ def _things_of(
         "waiting job": waiting.pk,
         "failed job": failed.pk,
         "job name": done.name,
+        "parent name": parents[done].name,
+        "waiting parent": parents[waiting].pk,
+        "failed parent": parents[failed].pk,
         "update": update.pk,
         "update text": update.message,
         "file": file.pk,
@@ -350,7 +361,17 @@ def _things_of_the_barred(user: User, here: ImputationService) -> dict[str, Any]
     failed = make_job(user, panel, status="failed")
     JobWork.objects.create(job=waiting, phase="submit", next_poll_at=timezone.now())
     JobWork.objects.create(job=failed, phase="done")
-    return {"waiting job of the barred": waiting.pk, "failed job of the barred": failed.pk}
+    return {
+        "waiting job of the barred": waiting.pk,
+        "failed job of the barred": failed.pk,
+        "failed parent of the barred": _parent_of(failed, name="barreds-study").pk,
+    }
+
+
+def _parent_of(job: ImputationJob, *, name: str) -> ParentJob:
+    parent = ParentJob.objects.create(user=job.user, name=name)
+    ChildJob.objects.create(job=job, parent=parent, position=0)
+    return parent
 
 
 def _genotypes(owner: User, viewer: User) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from tests.security.monolith.table import ROWS
 __all__ = ["MUTATED", "ROWS", "TESTS", "build_scene", "settings"]
 
 MUTATED: Final = (
-    r"federated_imputation\.monolith\.\w+\.(api|queries|operations|permissions|access"
+    r"federated_imputation\.monolith\.\w+(\.parents)?\.(api|queries|operations|permissions|access"
     r"|authentication|backend|rights|admin|pages)(\.\w+)*"
     r"|apps\.shared\.identity\.permissions"
 )
@@ -46,6 +46,7 @@ TESTS: Final = {
         "unit/monolith/files/test_genotype_files.py unit/monolith/files/test_file_runs.py"
     ),
     _FILES + "results": "unit/monolith/files/test_api.py",
+    r"federated_imputation\.monolith\.jobs\.parents\..*": "unit/monolith/jobs/test_parents.py",
     r"federated_imputation\.monolith\.jobs\.(api|queries)": (
         "unit/monolith/jobs/test_access.py unit/monolith/jobs/test_api.py "
         "unit/monolith/jobs/test_worker.py unit/monolith/dashboard/test_api.py"

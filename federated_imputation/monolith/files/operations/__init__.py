@@ -5,6 +5,7 @@ from federated_imputation.monolith.files.operations.inputs import (
     forget_input,
     keep_input,
     link_input,
+    share_input,
     sweep_inputs,
 )
 from federated_imputation.monolith.files.operations.results import (
@@ -30,6 +31,7 @@ __all__ = [
     "make_place",
     "note_digest",
     "record_download",
+    "share_input",
     "sweep_inputs",
     "sweep_results",
 ]

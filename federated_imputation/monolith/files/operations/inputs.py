@@ -11,7 +11,14 @@ from federated_imputation.monolith.files.operations.stored import remove_on_comm
 from federated_imputation.monolith.files.queries import find_genotype_file
 from federated_imputation.monolith.files.storage import StoredUpload
 
-__all__ = ["drop_input", "forget_input", "keep_input", "link_input", "sweep_inputs"]
+__all__ = [
+    "drop_input",
+    "forget_input",
+    "keep_input",
+    "link_input",
+    "share_input",
+    "sweep_inputs",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +43,16 @@ def link_input(*, user_id: int, file_id: str) -> StoredUpload:
         raise FileNotFoundError(file_id)
     path = storage.link_upload(file.path, name=file.upload_name)
     return StoredUpload(path=path, size=file.size, sha256=file.sha256)
+
+
+def share_input(upload: StoredUpload) -> StoredUpload:
+    """Give the bytes of `upload` another name, for another job; the last name keeps them.
+
+    Raises:
+        OSError: The disk is not writable; nothing is left behind.
+    """
+    path = storage.link_upload(upload.path, name=storage.upload_name(upload.path))
+    return StoredUpload(path=path, size=upload.size, sha256=upload.sha256)
 
 
 def forget_input(path: str) -> None:
