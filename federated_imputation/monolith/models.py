@@ -36,6 +36,7 @@ from federated_imputation.monolith.registry.models import (
     ReferencePanel,
     ServiceConfiguration,
     ServiceStanding,
+    ServiceSync,
 )
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "ServiceCredential",
     "ServicePermission",
     "ServiceStanding",
+    "ServiceSync",
     "ServiceUserGroup",
     "ServiceUserGroupMembership",
     "SigningKey",

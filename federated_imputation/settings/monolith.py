@@ -162,6 +162,7 @@ CELERY_IMPORTS = [
     "federated_imputation.monolith.accounts.tasks",
     "federated_imputation.monolith.files.tasks",
     "federated_imputation.monolith.jobs.tasks",
+    "federated_imputation.monolith.registry.tasks",
 ]
 CELERY_TASK_IGNORE_RESULT = True
 # Threads of a worker, made when they are needed: a slow call holds one.
@@ -176,6 +177,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "files.sweep": {"task": "files.sweep", "schedule": 3600.0, "options": {"expires": 600}},
     "files.tick": {"task": "files.tick", "schedule": 1.0, "options": {"expires": 5}},
+    "registry.tick": {"task": "registry.tick", "schedule": 5.0, "options": {"expires": 5}},
     "jobs.sweep": {"task": "jobs.sweep", "schedule": 3600.0, "options": {"expires": 600}},
 }
 # Genotype files that one user keeps: all together, and so each.
@@ -184,6 +186,8 @@ GENOTYPE_STORAGE_MB = env.integer("GENOTYPE_STORAGE_MB", default=20_000)
 FILE_RUNS_AT_ONCE = env.integer("FILE_RUNS_AT_ONCE", default=2)
 FILE_RUN_MEMORY_MB = env.integer("FILE_RUN_MEMORY_MB", default=2_000)
 FILE_RUN_SECONDS = env.integer("FILE_RUN_SECONDS", default=4 * 3600)
+# How often the panels of each service are synchronised unasked; 0 is never.
+PANEL_SYNC_HOURS = env.integer("PANEL_SYNC_HOURS", default=24)
 # A due job whose announcement no worker took in this time is announced again.
 JOB_DISPATCH_SECONDS = 30
 

@@ -27,6 +27,7 @@ from federated_imputation.monolith.registry.models import (
 )
 from federated_imputation.monolith.registry.operations import change_address
 from federated_imputation.monolith.registry.presentation import public_url
+from federated_imputation.monolith.registry.queries import sync_of
 
 __all__: list[str] = []
 
@@ -78,10 +79,20 @@ class _ImputationServiceAdmin(RightsAdmin):
     search_fields = ["name", "description", "location"]
     formfield_overrides = {URLField: {"assume_scheme": "https"}}
     ordering = ["id"]
+    readonly_fields = ["last_sync"]
 
     @admin.display(ordering="api_url")
     def address(self, service: ImputationService) -> str:
         return public_url(service.api_url)
+
+    @admin.display(description="Last synchronisation of its panels")
+    def last_sync(self, service: ImputationService) -> str:
+        sync = sync_of(service_id=service.pk)
+        if sync.finished_at is None:
+            return "None yet"
+        counts = f"{sync.added} added, {sync.changed} changed, {sync.withdrawn} withdrawn"
+        told = f"{counts}. {sync.message}" if sync.outcome == "done" else sync.message
+        return f"{sync.finished_at:%Y-%m-%d %H:%M} UTC, {sync.outcome}: {told}"
 
     def save_model(
         self, request: HttpRequest, obj: ImputationService, form: Any, change: bool
@@ -120,6 +131,7 @@ class _ReferencePanelAdmin(RightsAdmin):
     list_filter = ["is_active", "build", "service"]
     list_select_related = ["service"]
     search_fields = ["name", "panel_id", "population"]
+    readonly_fields = ["withdrawn_at", "withdrawn_because"]
     ordering = ["id"]
 
 

@@ -4,11 +4,21 @@ Reference: the legacy columns `api_key` and `api_secret` hold plaintext of earli
 writes them any more: secrets live encrypted in `imputation_servicecredential`.
 """
 
+import uuid
+
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-__all__ = ["ImputationService", "ReferencePanel", "ServiceConfiguration", "ServiceStanding"]
+from apps.shared.leases import Leased
+
+__all__ = [
+    "ImputationService",
+    "ReferencePanel",
+    "ServiceConfiguration",
+    "ServiceStanding",
+    "ServiceSync",
+]
 
 
 class ImputationService(models.Model):
@@ -48,7 +58,9 @@ class ReferencePanel(models.Model):
     """A reference panel of one service; `panel_id` is the service's own key, never made up.
 
     `populations` holds the population ids that a submission may name for it, in the service's
-    order; NULL means that the service was never asked.
+    order; NULL means that the service was never asked. `withdrawn_at` is set while the row is
+    inactive because the service offers the panel no more; one that is inactive without it was
+    switched off by a person (`operations.panels`).
     """
 
     name = models.CharField(max_length=200)
@@ -65,6 +77,10 @@ class ReferencePanel(models.Model):
         ImputationService, on_delete=models.CASCADE, related_name="reference_panels"
     )
     populations = models.JSONField(null=True, blank=True)
+    withdrawn_at = models.DateTimeField(null=True, blank=True, editable=False)
+    withdrawn_because = models.TextField(  # noqa: DJ001 -- legacy processes write no default
+        null=True, blank=True, editable=False
+    )
 
     class Meta:
         unique_together = [("service", "panel_id")]
@@ -128,3 +144,49 @@ class ServiceStanding(models.Model):
 
     def __str__(self) -> str:
         return f"Standing of service {self.service_id}"
+
+
+class ServiceSync(Leased):
+    """When the panels of a service were and will be synchronised; see `operations.synchronisation`.
+
+    `added`, `changed` and `withdrawn` count what the last one did, `message` says why it failed.
+    """
+
+    class Outcome(models.TextChoices):
+        NONE = "", "None yet"
+        DONE = "done", "Done"
+        FAILED = "failed", "Failed"
+
+    service = models.OneToOneField(
+        ImputationService,
+        on_delete=models.CASCADE,
+        primary_key=True,
+        db_constraint=False,  # the migration makes one that acts by itself
+        related_name="sync",
+    )
+    task_id = models.UUIDField(default=uuid.uuid4)
+    wanted_at = models.DateTimeField(null=True, blank=True)
+    next_sync_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=10, blank=True, choices=Outcome, db_default="")
+    added = models.PositiveIntegerField(db_default=0)
+    changed = models.PositiveIntegerField(db_default=0)
+    withdrawn = models.PositiveIntegerField(db_default=0)
+    message = models.TextField(blank=True, db_default="")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(outcome="", finished_at__isnull=True)
+                | Q(outcome__in=["done", "failed"], finished_at__isnull=False),
+                name="servicesync_outcome_when_finished",
+            ),
+            models.CheckConstraint(
+                condition=~Q(outcome="failed") | ~Q(message=""),
+                name="servicesync_failed_says_why",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Synchronisation of service {self.service_id}"

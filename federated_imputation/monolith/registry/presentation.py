@@ -2,12 +2,23 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from datetime import datetime
+from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 from federated_imputation.monolith.registry.breaker import Standing
 
-__all__ = ["health_message", "health_status", "names_a_secret", "public_config", "public_url"]
+__all__ = [
+    "SyncState",
+    "health_message",
+    "health_status",
+    "names_a_secret",
+    "public_config",
+    "public_url",
+    "sync_state",
+]
+
+SyncState = Literal["never", "waiting", "running", "done", "failed"]
 
 _SECRET_NAME = re.compile(
     r"key|token|secret|passw|credential|authorization|cookie|bearer", re.IGNORECASE
@@ -62,3 +73,25 @@ def health_status(standing: Standing, *, checks_are_running: bool) -> str:
     if standing.is_open:
         return "unhealthy"
     return "unknown" if checks_are_running else "not checked"
+
+
+def sync_state(
+    *,
+    wanted_at: datetime | None,
+    started_at: datetime | None,
+    lease_until: datetime | None,
+    outcome: str,
+    now: datetime,
+) -> SyncState:
+    """How a synchronisation stands: the last one, unless another is wanted or under way.
+
+    Args:
+        outcome: Of the last one, "done" or "failed"; "" when there was none.
+    """
+    if lease_until is not None and lease_until > now:
+        return "running"
+    if wanted_at is not None and (started_at is None or wanted_at > started_at):
+        return "waiting"
+    if outcome == "done":
+        return "done"
+    return "failed" if outcome else "never"

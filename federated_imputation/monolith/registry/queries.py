@@ -7,7 +7,11 @@ from collections.abc import Collection, Mapping
 from django.db.models import Count, Max, Prefetch, Q, QuerySet
 
 from federated_imputation.monolith.registry.clients import connect, is_supported
-from federated_imputation.monolith.registry.models import ImputationService, ReferencePanel
+from federated_imputation.monolith.registry.models import (
+    ImputationService,
+    ReferencePanel,
+    ServiceSync,
+)
 from federated_imputation.monolith.registry.standing import standing_of
 
 __all__ = [
@@ -26,6 +30,7 @@ __all__ = [
     "services",
     "services_with_panels",
     "standing_of",
+    "sync_of",
 ]
 
 ApiType = ImputationService.ApiType
@@ -98,6 +103,14 @@ def get_service(*, service_id: int) -> ImputationService:
     if service is None:
         raise UnknownService(service_id)
     return service
+
+
+def sync_of(*, service_id: int) -> ServiceSync:
+    """When the panels of a service were synchronised; an unsaved row when they never were."""
+    found = ServiceSync.objects.filter(service_id=service_id).first()
+    return found or ServiceSync(
+        service_id=service_id, outcome="", added=0, changed=0, withdrawn=0, message=""
+    )
 
 
 def services_with_panels() -> QuerySet[ImputationService]:

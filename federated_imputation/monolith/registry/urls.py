@@ -13,6 +13,7 @@ from federated_imputation.monolith.registry.api.panels import (
     ServicePanelsView,
 )
 from federated_imputation.monolith.registry.api.services import ServiceListView, ServiceView
+from federated_imputation.monolith.registry.api.sync import SyncPanelsView, SyncStatusView
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("services/", ServiceListView.as_view()),
@@ -20,6 +21,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("services/bulk_update/", BulkUpdateView.as_view()),
     path("services/bulk_delete/", BulkDeleteView.as_view()),
     path("services/<int:service_id>/", ServiceView.as_view()),
+    path("services/<int:service_id>/sync_reference_panels/", SyncPanelsView.as_view()),
+    path("services/<int:service_id>/sync_status/", SyncStatusView.as_view()),
     path("services/<int:service_id>/reference_panels/", ServicePanelsView.as_view()),
     path("reference-panels/", PanelListView.as_view()),
     path("reference-panels/<int:panel_id>/", PanelView.as_view()),

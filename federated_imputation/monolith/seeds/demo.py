@@ -14,6 +14,7 @@ from federated_imputation.monolith.accounts.queries import reveal_credential
 from federated_imputation.monolith.registry.models import ImputationService
 from federated_imputation.monolith.registry.operations import (
     PanelSync,
+    SyncUnderWay,
     change_address,
     sync_panels,
 )
@@ -76,7 +77,10 @@ def register_node(*, node: Node, now: datetime) -> tuple[ImputationService, Pane
         FederationError: The node could not be asked for its panels; row and token are kept.
     """
     service = _register(node=node, now=now)
-    return service, sync_panels(service_id=service.pk, now=now)
+    try:
+        return service, sync_panels(service_id=service.pk)
+    except SyncUnderWay:  # the platform runs already, and was faster
+        return service, PanelSync()
 
 
 @transaction.atomic

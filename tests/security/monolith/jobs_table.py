@@ -366,6 +366,14 @@ _REGISTRY: Final = [
         "api/services/<int:service_id>/reference_panels/",
         GET={names(PEOPLE, scripts("registry:read"), SCRIPT_OF_ADMIN): 200},
     ),
+    *endpoint(
+        "api/services/<int:service_id>/sync_reference_panels/",
+        POST={names(PEOPLE, scripts("registry:write"), SCRIPT_OF_ADMIN): 202},
+    ),
+    *endpoint(
+        "api/services/<int:service_id>/sync_status/",
+        GET={names(PEOPLE, scripts("registry:read"), SCRIPT_OF_ADMIN): 200},
+    ),
     *open_to_callers("api/reference-panels/"),
     *open_to_callers("api/reference-panels/<int:panel_id>/"),
 ]

@@ -53,7 +53,7 @@ TESTS: Final = {
     ),
     r"federated_imputation\.monolith\.registry\.operations.*": (
         "unit/monolith/registry/test_addresses.py unit/monolith/registry/test_panel_sync.py "
-        "unit/monolith/registry/test_service_writes.py"
+        "unit/monolith/registry/test_service_writes.py unit/monolith/registry/test_sync.py"
     ),
     r"federated_imputation\.monolith\.registry\.queries": (
         "unit/monolith/registry/test_api.py unit/monolith/files/test_arrivals.py "

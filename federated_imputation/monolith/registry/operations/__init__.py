@@ -4,13 +4,21 @@ from federated_imputation.monolith.registry.operations.addresses import (
     AddressChange,
     change_address,
 )
-from federated_imputation.monolith.registry.operations.panels import PanelSync, sync_panels
+from federated_imputation.monolith.registry.operations.panels import PanelSync
 from federated_imputation.monolith.registry.operations.services import (
     InvalidService,
     ServiceInUse,
     create_service,
     delete_service,
     update_service,
+)
+from federated_imputation.monolith.registry.operations.synchronisation import (
+    SyncUnderWay,
+    check_service,
+    claim_due_syncs,
+    request_sync,
+    run_due_sync,
+    sync_panels,
 )
 from federated_imputation.monolith.registry.standing import (
     Pass,
@@ -26,13 +34,18 @@ __all__ = [
     "PanelSync",
     "Pass",
     "ServiceInUse",
+    "SyncUnderWay",
     "change_address",
+    "check_service",
+    "claim_due_syncs",
     "create_service",
     "delete_service",
     "enter",
     "lock_standing",
     "note_answer",
     "note_silence",
+    "request_sync",
+    "run_due_sync",
     "sync_panels",
     "update_service",
 ]

@@ -1,23 +1,30 @@
-"""Synchronising panels: what a service offers, as it tells itself."""
+"""Keeping what a service offers: its panels' rows say what it said last.
+
+The story of a panel's row. It appears when the service offers the panel first, and keeps its number
+for ever. What the service says of it later (name, build, populations) is brought up to date. When
+the service offers it no more the row is *withdrawn*: inactive, with the time and the reason, and
+never deleted, since jobs name it. When it is offered again it comes back.
+
+A person may switch a row off, too. Then it is inactive without being withdrawn, and stays off
+whatever the service offers. The database itself keeps the two apart: whoever changes `is_active`
+without saying more (an admin page, a legacy process) takes the mark of a withdrawal away.
+"""
 
 import logging
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django.db import transaction
 
-from apps.federation.protocol import Busy, Discovery, NotAuthenticated, OfferedPanel
-from federated_imputation.monolith.accounts.queries import reveal_credential
-from federated_imputation.monolith.registry.clients import Catalogue, connect
+from apps.federation.protocol import Discovery, OfferedPanel
 from federated_imputation.monolith.registry.models import ImputationService, ReferencePanel
-from federated_imputation.monolith.registry.queries import get_service
 
-__all__ = ["PanelSync", "sync_panels"]
+__all__ = ["PanelSync", "keep_discovery"]
 
 logger = logging.getLogger(__name__)
-_LONGEST_PANEL_ID = 100
-_LONGEST_POPULATION = 100
+_LONGEST_PANEL_ID: Final = 100
+_LONGEST_POPULATION: Final = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,42 +44,26 @@ class PanelSync:
     skipped: tuple[str, ...] = ()
 
 
-def sync_panels(*, service_id: int, now: datetime, client: Catalogue | None = None) -> PanelSync:
-    """Ask the service what it offers and make its panels' rows say so.
+@transaction.atomic
+def keep_discovery(*, service_id: int, discovery: Discovery, now: datetime) -> PanelSync:
+    """Make the rows of a service's panels say what it offers.
 
-    A row is found by (service, panel id) and keeps its number for ever. The application's version,
-    phasings, builds and modes are kept in the service's `api_config["offers"]`. Running it twice
-    changes nothing the second time.
+    A row is found by (service, panel id). The application's version, phasings, builds and modes are
+    kept in the service's `api_config["offers"]`. Running it twice changes nothing the second time.
 
     Args:
-        client: The service; by default the adapter for its API with the service's own token.
-
-    Raises:
-        UnknownService: There is no such service.
-        FederationError: The service could not be asked; `Busy` while it is in maintenance, so that
-            its empty answer withdraws nothing.
+        discovery: An answer that names panels.
     """
-    service = get_service(service_id=service_id)
-    discovery = (client or _own_client(service, now=now)).discover()
-    if discovery.in_maintenance:
-        raise Busy(discovery.maintenance_message or f"{service.name} is in maintenance.")
-    return _keep_discovery(service_id=service_id, discovery=discovery)
-
-
-def _own_client(service: ImputationService, *, now: datetime) -> Catalogue:
-    token = reveal_credential(service_id=service.pk, now=now)
-    if token is None:
-        raise NotAuthenticated(f"There is no token for {service.name}.", status=401)
-    return connect(service=service, token=token)
-
-
-@transaction.atomic
-def _keep_discovery(*, service_id: int, discovery: Discovery) -> PanelSync:
-    # The lock lets one synchronisation of a service write at a time.
+    # The lock lets one writer of the service write at a time.
     service = ImputationService.objects.select_for_update().get(pk=service_id)
     known = {panel.panel_id: panel for panel in ReferencePanel.objects.filter(service=service)}
-    usable = [panel for panel in discovery.panels if len(panel.key) <= _LONGEST_PANEL_ID]
-    skipped = tuple(panel.key for panel in discovery.panels if len(panel.key) > _LONGEST_PANEL_ID)
+    offered = {panel.key: panel for panel in reversed(discovery.panels)}  # the first of twins
+    usable = [
+        panel
+        for panel in discovery.panels
+        if offered[panel.key] is panel and len(panel.key) <= _LONGEST_PANEL_ID
+    ]
+    skipped = tuple(key for key in offered if len(key) > _LONGEST_PANEL_ID)
     if skipped:
         logger.warning("Service %s offers %s panels with ids too long.", service_id, len(skipped))
     added = [_new(service, panel) for panel in usable if panel.key not in known]
@@ -80,18 +71,16 @@ def _keep_discovery(*, service_id: int, discovery: Discovery) -> PanelSync:
     changed = [
         panel.key for panel in usable if panel.key in known and _update(known[panel.key], panel)
     ]
-    offered = {panel.key for panel in usable}
-    withdrawn = [
+    withdrawn = sorted(
         panel_id for panel_id, row in known.items() if row.is_active and panel_id not in offered
-    ]
+    )
     for panel_id in withdrawn:
-        known[panel_id].is_active = False
-        known[panel_id].save(update_fields=["is_active", "updated_at"])
+        _withdraw(known[panel_id], discovery, now=now)
     _keep_offers(service, discovery)
     return PanelSync(
         added=tuple(row.panel_id for row in added),
         changed=tuple(changed),
-        withdrawn=tuple(sorted(withdrawn)),
+        withdrawn=tuple(withdrawn),
         skipped=skipped,
     )
 
@@ -114,14 +103,23 @@ def _update(row: ReferencePanel, panel: OfferedPanel) -> bool:
         "name": panel.name,
         "build": panel.build or row.build,
         "populations": list(panel.populations),
-        "is_active": True,
     }
+    if row.withdrawn_at is not None:
+        told |= {"is_active": True, "withdrawn_at": None, "withdrawn_because": None}
     if all(getattr(row, name) == value for name, value in told.items()):
         return False
     for name, value in told.items():
         setattr(row, name, value)
     row.save(update_fields=[*told, "updated_at"])
     return True
+
+
+def _withdraw(row: ReferencePanel, discovery: Discovery, *, now: datetime) -> None:
+    version = f" {discovery.version}" if discovery.version else ""
+    row.is_active = False
+    row.withdrawn_at = now
+    row.withdrawn_because = f"{discovery.application}{version} does not offer it any more."
+    row.save(update_fields=["is_active", "withdrawn_at", "withdrawn_because", "updated_at"])
 
 
 def _keep_offers(service: ImputationService, discovery: Discovery) -> None:
