@@ -12,6 +12,7 @@ _BULK_ERRORS: Final = [
     {"index": 2, "id": None, "errors": {"name": ["A service with this name already exists."]}}
 ]
 _VALUES: Final[dict[str, Any]] = {
+    "access_id": 1,
     "Accepted.message": "Job retry requested",
     "access_token": "eyJhbGciOiJFUzI1NiIsImtpZCI6IjViMGQ2YTNjIn0.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
     "accessible_services": 2,

@@ -12,6 +12,10 @@ from federated_imputation.monolith.accounts.api.profiles import (
     VerifyUserView,
 )
 from federated_imputation.monolith.accounts.api.roles import RoleListView, RoleView
+from federated_imputation.monolith.accounts.api.service_access import (
+    UserAccessListView,
+    UserAccessView,
+)
 from federated_imputation.monolith.accounts.api.service_rights import (
     AddMemberView,
     GroupListView,
@@ -19,7 +23,6 @@ from federated_imputation.monolith.accounts.api.service_rights import (
     PermissionListView,
     PermissionView,
     RemoveMemberView,
-    UserAccessListView,
 )
 from federated_imputation.monolith.accounts.api.sessions import (
     CurrentUserView,
@@ -65,4 +68,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "services/<int:service_id>/groups/<int:group_id>/remove_user/", RemoveMemberView.as_view()
     ),
     path("user-access/", UserAccessListView.as_view()),
+    path("user-access/<int:access_id>/", UserAccessView.as_view()),
 ]

@@ -378,10 +378,44 @@ _SERVICE_RIGHTS: Final = [
         body=json_body(user_id=lambda scene: scene.values["foreign member"]),
         title="of another service",
     ),
+]
+
+_SERVICE_ACCESS: Final = [
     *endpoint(
         "api/user-access/",
         marker="quota",
         GET={_ACCOUNT_READERS: SHOWN, _STRANGERS: HIDDEN},
+    ),
+    *endpoint(
+        "api/user-access/",
+        marker="quota",
+        query="?managed=true",
+        GET={
+            names(_MANAGERS, SCRIPT_OF_ADMIN): SHOWN,
+            names(PEOPLE, scripts("account:read")): HIDDEN,
+        },
+        title="those that the caller may write",
+    ),
+    *endpoint(
+        "api/user-access/",
+        POST={_MANAGERS: 201},
+        body=json_body(
+            user=lambda scene: scene.values["user viewer"],
+            service=lambda scene: scene.values["here"],
+            has_access=False,
+            api_key="a token",
+        ),
+    ),
+    *endpoint(
+        "api/user-access/<int:access_id>/",
+        marker="quota",
+        GET={names(_MANAGERS, _ACCOUNT_READERS, SCRIPT_OF_ADMIN): SHOWN, PEOPLE: 404},
+    ),
+    *endpoint(
+        "api/user-access/<int:access_id>/",
+        PATCH={_MANAGERS: 200, OWNER: 403, PEOPLE: 404},
+        DELETE={_MANAGERS: 204, OWNER: 403, PEOPLE: 404},
+        body=json_body(quota_limit=None),
     ),
 ]
 
@@ -394,4 +428,5 @@ ACCOUNT_ROWS: Final = (
     *_PROFILES,
     *_AUDIT,
     *_SERVICE_RIGHTS,
+    *_SERVICE_ACCESS,
 )

@@ -310,6 +310,7 @@ def _things_of(
         "service_id": here.pk,
         "panel_id": panel.pk,
         "audit_id": audit.pk,
+        "access_id": access.pk,
         "user_id": owner.pk,
         "profile_id": owner.profile.pk,
         "permission_id": right.pk,

@@ -1,4 +1,4 @@
-"""Rights at single services: permissions, groups and their members, and the caller's accesses.
+"""Rights at single services: permissions, groups and their members.
 
 Whoever manages rights by role, or holds the right `admin` at the service, hands out its rights,
 `admin` included. What belongs to another service does not exist below this one's path: 404.
@@ -23,14 +23,13 @@ from apps.shared.api.bounds import LARGEST_INTEGER
 from apps.shared.api.numbers import Id
 from apps.shared.api.origin import origin_of
 from apps.shared.identity.caller import caller_id
-from apps.shared.identity.permissions import SignedIn, in_scope
+from apps.shared.identity.permissions import SignedIn
 from federated_imputation.monolith.accounts import operations, queries
 from federated_imputation.monolith.accounts.api.refusals import answering_refusals
 from federated_imputation.monolith.accounts.models import (
     ServicePermission,
     ServiceUserGroup,
     ServiceUserGroupMembership,
-    UserServiceAccess,
 )
 from federated_imputation.monolith.accounts.operations.reads import record_read
 from federated_imputation.monolith.accounts.rights import Capability
@@ -42,7 +41,6 @@ __all__ = [
     "PermissionListView",
     "PermissionView",
     "RemoveMemberView",
-    "UserAccessListView",
 ]
 
 _Result = TypeVar("_Result")
@@ -361,28 +359,6 @@ class RemoveMemberView(_OfAService):
         )
         output = {"message": "User removed from the group", "group": group}
         return Response(AddMemberView.ChangedGroup(output).data)
-
-
-class UserAccessListView(ListAPIView[UserServiceAccess]):
-    """The caller's own accesses to services, without the keys that earlier days kept there."""
-
-    permission_classes = [in_scope("account")]
-
-    class UserAccess(serializers.Serializer[UserServiceAccess]):
-        id = serializers.IntegerField()
-        service = serializers.IntegerField(source="service_id")
-        service_name = serializers.CharField(source="service.name")
-        has_access = serializers.BooleanField()
-        quota_limit = serializers.IntegerField(allow_null=True)
-        quota_used = serializers.IntegerField()
-        last_used = serializers.DateTimeField(allow_null=True)
-        created_at = serializers.DateTimeField()
-        updated_at = serializers.DateTimeField()
-
-    serializer_class = UserAccess
-
-    def get_queryset(self) -> QuerySet[UserServiceAccess]:
-        return queries.service_access_of(user_id=caller_id(self.request))
 
 
 def _asked(request: Request, operation: Callable[..., _Result], **what: Any) -> _Result:

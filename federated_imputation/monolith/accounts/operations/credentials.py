@@ -12,7 +12,13 @@ from federated_imputation.monolith.accounts.operations.legacy_secrets import (
 )
 from federated_imputation.monolith.accounts.secrets import encrypt
 
-__all__ = ["forget_credential", "forget_job_secrets", "forget_service_secrets", "store_credential"]
+__all__ = [
+    "forget_credential",
+    "forget_job_secrets",
+    "forget_service_secrets",
+    "forget_user_token",
+    "store_credential",
+]
 
 
 @transaction.atomic
@@ -83,3 +89,14 @@ def forget_job_secrets(*, job_id: UUID) -> int:
     """Delete all secrets of a job and return how many there were."""
     deleted, _ = ServiceCredential.objects.filter(job_id=job_id).delete()
     return deleted
+
+
+def forget_user_token(*, service_id: int, user_id: int) -> bool:
+    """Delete the token that a user stored for a service; False when there was none."""
+    deleted, _ = ServiceCredential.objects.filter(
+        service_id=service_id,
+        user_id=user_id,
+        job_id__isnull=True,
+        kind=ServiceCredential.Kind.API_TOKEN,
+    ).delete()
+    return bool(deleted)

@@ -1,7 +1,7 @@
 """What users may do at single services."""
 
 from django.apps import apps
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 
 from federated_imputation.monolith.accounts.models import (
     ServicePermission,
@@ -9,11 +9,15 @@ from federated_imputation.monolith.accounts.models import (
     ServiceUserGroupMembership,
     UserServiceAccess,
 )
+from federated_imputation.monolith.accounts.rights import Capability, Rights
 
 __all__ = [
     "count_accessible_services",
     "groups_at",
+    "managed_access",
+    "may_manage_access",
     "permissions_at",
+    "seen_access",
     "service_access_of",
     "service_exists",
 ]
@@ -56,10 +60,47 @@ def groups_at(*, service_id: int) -> QuerySet[ServiceUserGroup]:
 
 
 def service_access_of(*, user_id: int) -> QuerySet[UserServiceAccess]:
-    """The user's own accesses to services, without the keys of earlier days."""
-    return (
-        UserServiceAccess.objects.filter(user_id=user_id)
-        .select_related("service")
-        .defer("api_key")
-        .order_by("id")
-    )
+    """The user's own accesses to services, by id, without the keys of earlier days."""
+    return _access().filter(user_id=user_id)
+
+
+def managed_access(
+    by: Rights, *, user_id: int | None = None, service_id: int | None = None
+) -> QuerySet[UserServiceAccess]:
+    """The accesses that the caller may write, by id; as `service_access_of`.
+
+    Args:
+        user_id: Only of this user; `None` for all.
+        service_id: Only to this service; `None` for all.
+    """
+    found = _access()
+    if not _manages_everywhere(by):
+        found = found.filter(service_id__in=by.services_with(ServicePermission.Kind.ADMIN))
+    if user_id is not None:
+        found = found.filter(user_id=user_id)
+    if service_id is not None:
+        found = found.filter(service_id=service_id)
+    return found
+
+
+def seen_access(by: Rights) -> QuerySet[UserServiceAccess]:
+    """The accesses that the caller may look at: the own ones, and those that they may write."""
+    found = _access()
+    if _manages_everywhere(by):
+        return found
+    managed = Q(service_id__in=by.services_with(ServicePermission.Kind.ADMIN))
+    return found.filter(Q(user_id=by.user_id) | managed)
+
+
+def may_manage_access(by: Rights, *, service_id: int) -> bool:
+    """Whether the caller says who may use this service, and how much."""
+    return _manages_everywhere(by) or by.may_at(service_id, ServicePermission.Kind.ADMIN)
+
+
+def _manages_everywhere(by: Rights) -> bool:
+    return by.may(Capability.MANAGE_USERS) or by.may(Capability.MANAGE_SERVICE_RIGHTS)
+
+
+def _access() -> QuerySet[UserServiceAccess]:
+    found = UserServiceAccess.objects.select_related("user", "service")
+    return found.defer("api_key").order_by("id")
