@@ -1,10 +1,11 @@
 """Where a request came from, for the audit log."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from django.http import HttpRequest
 
-__all__ = ["Origin", "origin_of"]
+__all__ = ["SHELL", "Origin", "origin_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,10 @@ class Origin:
 
     address: str | None
     user_agent: str
+
+
+# A person at the server's shell.
+SHELL: Final = Origin(address=None, user_agent="manage.py")
 
 
 def origin_of(request: HttpRequest) -> Origin:

@@ -14,6 +14,7 @@ from axes.backends import AxesStandaloneBackend
 from axes.handlers.database import AxesDatabaseHandler
 from axes.handlers.proxy import AxesProxyHandler
 from axes.helpers import get_cool_off, get_credentials
+from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.contrib.auth.signals import user_logged_in
@@ -25,7 +26,7 @@ from django.utils import timezone
 from apps.shared.api.addresses import block_of
 from apps.shared.limits.passwords import TooManyAttempts, count_password_attempt, remember_success
 
-__all__ = ["FailureHandler", "PasswordGuard", "block_of_request", "typed_name"]
+__all__ = ["FailureHandler", "PasswordGuard", "block_of_request", "typed_name", "unlock_account"]
 
 _NAME_LENGTH = 255  # of the column of django-axes
 
@@ -69,6 +70,12 @@ class FailureHandler(AxesDatabaseHandler):  # type: ignore[misc]
 def typed_name(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
     """The account that an attempt is counted for; no account has a name as long as the cut."""
     return str((credentials or {}).get("username", ""))[:_NAME_LENGTH]
+
+
+def unlock_account(account: str) -> int:
+    """Forget the failures of an account at all addresses; return how many there were rows of."""
+    _, rows = AccessAttempt.objects.filter(username=account[:_NAME_LENGTH]).delete()
+    return int(rows.get(AccessAttempt._meta.label, 0))
 
 
 def block_of_request(request: HttpRequest) -> str | None:

@@ -20,6 +20,7 @@ __all__ = [
     "PER_ADDRESS",
     "TooManyAttempts",
     "count_password_attempt",
+    "forget_password_attempts",
     "remember_success",
 ]
 
@@ -64,6 +65,11 @@ def count_password_attempt(
             limiter.count(PER_ACCOUNT, account)
     except LimitExceeded as error:
         raise TooManyAttempts(wait=error.wait) from error
+
+
+def forget_password_attempts(*, account: str, limiter: Limiter | None = None) -> bool:
+    """Let an account be tried again from everywhere; `False` while Redis does not answer."""
+    return (limiter or limiter_of_this_deployment()).forget(PER_ACCOUNT, account)
 
 
 def remember_success(*, account: str, address: str | None, limiter: Limiter | None = None) -> None:

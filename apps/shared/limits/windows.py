@@ -99,6 +99,16 @@ class Limiter:
         wait = min(max(1, math.ceil(opens - time.time())), window.seconds)
         raise LimitExceeded(window=window, wait=wait)
 
+    def forget(self, window: Window, *key: str) -> bool:
+        """Empty the window of whom `key` names; `False` while Redis does not answer."""
+        item = RateLimitItemPerSecond(window.amount, window.seconds, namespace=window.name)
+        try:
+            self._strategy.clear(item, _digest(*key))
+        except redis.RedisError:
+            self._rest()
+            return False
+        return True
+
     def remember(self, mark: str, *key: str, seconds: int) -> None:
         """Keep a mark on whom `key` names for some time."""
         if self._resting():

@@ -11,7 +11,7 @@ from typing import Final
 
 from federated_imputation.monolith.accounts.models import ServicePermission, UserRole
 
-__all__ = ["ROLE_CAPABILITIES", "Capability", "Rights", "capabilities_of"]
+__all__ = ["ROLE_CAPABILITIES", "SYSTEM", "Capability", "Rights", "capabilities_of"]
 
 Kind = ServicePermission.Kind
 
@@ -71,7 +71,7 @@ class Rights:
     """What one caller may do now.
 
     Attributes:
-        user_id: `None` for an anonymous caller, who has no rights at all.
+        user_id: `None` for an anonymous caller, who has no rights at all, and for `SYSTEM`.
         is_superuser: Whether Django's flag is set; only such a caller may hand it on.
         capabilities: On the whole platform.
         granted: By service id, the kinds of `ServicePermission` that are in force there.
@@ -97,3 +97,7 @@ class Rights:
     def services_with(self, kind: str) -> frozenset[int]:
         """Ids of the services at which `may_at` holds for `kind`."""
         return frozenset(service for service in self.granted if self.may_at(service, kind))
+
+
+# Whoever works at the server's shell: may do all, and is no user.
+SYSTEM: Final = Rights(is_superuser=True, capabilities=frozenset(Capability))

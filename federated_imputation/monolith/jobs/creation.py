@@ -70,12 +70,12 @@ def audit(
     action: str,
     job: ImputationJob,
     *,
-    user_id: int,
+    user_id: int | None,
     origin: Origin,
     now: datetime,
     details: dict[str, str] | None = None,
 ) -> None:
-    """Append to the audit log what `user_id` did with the job."""
+    """Append to the audit log what `user_id` did with the job; `None` for the platform itself."""
     accounts.record_audit(
         action=action,
         user_id=user_id,

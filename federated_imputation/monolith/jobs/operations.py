@@ -80,8 +80,10 @@ def edit_job(
 
 
 @transaction.atomic
-def cancel_job(job_id: UUID, *, user_id: int, origin: Origin, now: datetime) -> str:
+def cancel_job(job_id: UUID, *, user_id: int | None, origin: Origin, now: datetime) -> str:
     """Cancel at once what was not sent; ask for the cancellation of the rest.
+
+    `user_id` says who asks, for the history; `None` for the platform itself.
 
     Only the service's own word makes a job cancelled that it has, and a job that it finishes
     first is completed: the row tells the truth, not the wish. Asking twice is asking once.
@@ -116,7 +118,7 @@ def cancel_job(job_id: UUID, *, user_id: int, origin: Origin, now: datetime) -> 
 
 @transaction.atomic
 def retry_job(
-    job_id: UUID, *, user_id: int, origin: Origin, now: datetime, user_token: str = ""
+    job_id: UUID, *, user_id: int | None, origin: Origin, now: datetime, user_token: str = ""
 ) -> str:
     """Take up a failed or cancelled job again, as a new attempt under a new tag.
 
@@ -167,7 +169,7 @@ def retry_job(
     return dispatch.send_on_commit(job_id)
 
 
-def _go_on(row: JobWork, *, user_id: int, origin: Origin, now: datetime) -> str:
+def _go_on(row: JobWork, *, user_id: int | None, origin: Origin, now: datetime) -> str:
     """Let a job that is under way be looked at again at once, with the token stored just now."""
     work = work_of(row)
     event = Event(message="A new token was given for this job; the service is asked again.")

@@ -4,16 +4,24 @@ from datetime import datetime
 
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.http import HttpRequest
 
 from apps.shared.api.origin import Origin
+from apps.shared.limits.backend import unlock_account
+from apps.shared.limits.passwords import forget_password_attempts
 from federated_imputation.monolith.accounts.operations.audit import record_audit
+from federated_imputation.monolith.accounts.rights import Rights
 
-__all__ = ["BadCredentials", "check_login"]
+__all__ = ["BadCredentials", "LimitsAway", "check_login", "unlock_user"]
 
 
 class BadCredentials(Exception):
     """Unknown user, wrong password or a disabled account; which of them is not told."""
+
+
+class LimitsAway(Exception):
+    """Raised with a sentence: Redis does not answer, and what it counted still counts."""
 
 
 def check_login(*, username: str, password: str, origin: Origin, now: datetime) -> User:
@@ -31,6 +39,34 @@ def check_login(*, username: str, password: str, origin: Origin, now: datetime) 
         raise BadCredentials
     record_login(user_id=user.pk, origin=origin, now=now)
     return user
+
+
+@transaction.atomic
+def unlock_user(user_id: int, *, by: Rights, origin: Origin, now: datetime) -> int:
+    """Forget the wrong passwords of a user, so that a right one is looked at again; audited.
+
+    What was counted for an address alone stays: it is not the user's.
+
+    Returns:
+        At how many addresses there were failures.
+
+    Raises:
+        User.DoesNotExist: There is no such user.
+        LimitsAway: Redis does not answer; nothing was changed.
+    """
+    user = User.objects.get(pk=user_id)
+    forgotten = unlock_account(user.username)
+    record_audit(
+        action="unlock_user",
+        user_id=by.user_id,
+        resource_type="user",
+        resource_id=str(user_id),
+        origin=origin,
+        now=now,
+    )
+    if not forget_password_attempts(account=user.username):
+        raise LimitsAway("Redis does not answer: what it counted still counts. Try again.")
+    return forgotten
 
 
 def record_login(*, user_id: int, origin: Origin, now: datetime) -> None:

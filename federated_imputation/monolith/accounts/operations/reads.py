@@ -13,7 +13,7 @@ def record_read(
     *,
     resource_type: str,
     ids: Iterable[object],
-    user_id: int,
+    user_id: int | None,
     origin: Origin,
     now: datetime,
 ) -> None:
@@ -21,6 +21,7 @@ def record_read(
 
     Args:
         ids: The rows shown that are not the caller's own.
+        user_id: To whom; `None` for a person at the server's shell.
     """
     seen = [str(shown) for shown in ids]
     if seen:

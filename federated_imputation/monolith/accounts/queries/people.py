@@ -15,6 +15,7 @@ from federated_imputation.monolith.accounts.rights import (
 __all__ = [
     "administrators",
     "find_profile",
+    "find_user",
     "get_user_with_profile",
     "permissions_by_codename",
     "profiles",
@@ -54,6 +55,11 @@ def users(*, search: str = "", is_active: bool | None = None) -> QuerySet[User]:
             | Q(last_name__icontains=search)
         )
     return found.order_by("id")
+
+
+def find_user(*, username: str) -> User | None:
+    """The user of exactly this name, active or not."""
+    return User.objects.filter(username=username).first()
 
 
 def get_user_with_profile(*, user_id: int) -> User:

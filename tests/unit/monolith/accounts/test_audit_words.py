@@ -8,7 +8,7 @@ from federated_imputation.monolith.accounts.models import AuditLog
 
 MONOLITH = Path(__file__).parents[4] / "federated_imputation" / "monolith"
 # Functions of our own that take the word as a positional argument.
-WRITER = re.compile(r"(^|\.)_(audit|change|keep|record)\w*$")
+WRITER = re.compile(r"(^|\.)(_(audit|change|keep|record)\w*|audit)$")
 
 
 def _texts(*nodes):
