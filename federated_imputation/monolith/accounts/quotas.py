@@ -11,10 +11,15 @@ first month in which it is looked at.
 """
 
 from datetime import UTC, date, datetime
+from decimal import ROUND_UP, Decimal
+from typing import Final
 
 from federated_imputation.monolith.accounts.models import UserProfile
 
-__all__ = ["begin_month", "jobs_used", "month_of", "next_month"]
+__all__ = ["begin_month", "gigabytes", "jobs_used", "month_of", "next_month"]
+
+_GIGABYTE: Final = 1024**3
+_MOST_GIGABYTES: Final = Decimal("99999999.99")  # of the profile's columns
 
 
 def month_of(now: datetime) -> date:
@@ -41,3 +46,9 @@ def begin_month(profile: UserProfile, *, now: datetime) -> None:
     """
     profile.monthly_jobs_used = jobs_used(profile, now=now)
     profile.jobs_counted_in = max(profile.jobs_counted_in or date.min, month_of(now))
+
+
+def gigabytes(stored: int) -> Decimal:
+    """Bytes in GB of 1,024 MB, rounded up to 0.01: whoever stores something is not told 0."""
+    exact = Decimal(stored) / _GIGABYTE
+    return min(exact.quantize(Decimal("0.01"), rounding=ROUND_UP), _MOST_GIGABYTES)

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from federated_imputation.monolith.files import worker
-from federated_imputation.monolith.files.operations import genotypes, panel_sites, runs
+from federated_imputation.monolith.files.operations import genotypes, panel_sites, runs, storage_use
 
 __all__ = ["fetch_sites", "refresh_sites", "run", "sweep", "tick"]
 
@@ -53,5 +53,6 @@ def fetch_sites(panel_id: int) -> None:
 
 @shared_task(name="files.sweep", ignore_result=True)
 def sweep() -> None:
-    """Delete bytes of genotypes and tables that no row names."""
+    """Delete bytes of genotypes and tables that no row names, and mend what users are told."""
     genotypes.sweep_genotypes(now=timezone.now())
+    storage_use.correct_storage_used()

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from federated_imputation.monolith.files import operations as file_operations
 from federated_imputation.monolith.files import queries as files
 from federated_imputation.monolith.jobs.decisions import Outcome, Phase, Work
 from federated_imputation.monolith.jobs.models import ImputationJob, JobStatusUpdate, JobWork
@@ -104,6 +105,7 @@ def _record_job(job: ImputationJob, work: Work, now: datetime) -> None:
             }
             for file in files.results_of_job(job_id=job.pk)
         ]
+        file_operations.recount_on_commit(user_id=job.user_id)
     job.save(
         update_fields=[
             "status",

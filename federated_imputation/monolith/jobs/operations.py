@@ -152,6 +152,7 @@ def retry_job(
     if status not in RETRYABLE:
         return _go_on(row, user_id=user_id, origin=origin, now=now)
     files.forget_results(job_id=job_id)
+    files.recount_on_commit(user_id=row.job.user_id)
     attempt = row.attempt + 1
     event = Event(
         message=f"Taken up again: attempt {attempt}.",
@@ -198,6 +199,7 @@ def delete_job(job_id: UUID, *, user_id: int, origin: Origin, now: datetime) -> 
     if Status(job.status) not in FINAL:
         raise NotAllowedNow(f"A job that is {job.status} must be cancelled before it is deleted.")
     files.forget_results(job_id=job_id)
+    files.recount_on_commit(user_id=job.user_id)
     accounts.forget_job_secrets(job_id=job_id)
     audit("delete_job", job, user_id=user_id, origin=origin, now=now)
     upload = str(job.input_file)

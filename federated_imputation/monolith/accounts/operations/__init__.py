@@ -17,7 +17,11 @@ from federated_imputation.monolith.accounts.operations.login import (
     BadCredentials,
     check_login,
 )
-from federated_imputation.monolith.accounts.operations.quotas import QuotaExceeded, reserve_jobs
+from federated_imputation.monolith.accounts.operations.quotas import (
+    QuotaExceeded,
+    keep_storage_used,
+    reserve_jobs,
+)
 from federated_imputation.monolith.accounts.operations.reads import record_read
 from federated_imputation.monolith.accounts.operations.rotation import Rotation, rotate_secrets
 from federated_imputation.monolith.accounts.operations.service_rights import (
@@ -49,6 +53,7 @@ __all__ = [
     "forget_job_secrets",
     "forget_service_secrets",
     "grant_permission",
+    "keep_storage_used",
     "record_audit",
     "record_read",
     "remove_member",

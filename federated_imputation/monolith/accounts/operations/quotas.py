@@ -6,16 +6,22 @@ becomes of it: a retry is the same job, and a cancelled one is not given back.
 """
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
 
+from django.db import transaction
 from rest_framework.exceptions import PermissionDenied
 
 from apps.shared.api.bounds import LARGEST_INTEGER
 from federated_imputation.monolith.accounts.models import UserProfile, UserServiceAccess
-from federated_imputation.monolith.accounts.quotas import begin_month, month_of, next_month
+from federated_imputation.monolith.accounts.quotas import (
+    begin_month,
+    gigabytes,
+    month_of,
+    next_month,
+)
 
-__all__ = ["QuotaExceeded", "reserve_jobs"]
+__all__ = ["QuotaExceeded", "keep_storage_used", "reserve_jobs"]
 
 
 class QuotaExceeded(PermissionDenied):
@@ -53,6 +59,24 @@ def reserve_jobs(*, user_id: int, services: Collection[int], now: datetime) -> N
     )
     for access in accesses:
         _reserve_at_service(access, jobs=wanted[access.service_id], now=now)
+
+
+@transaction.atomic
+def keep_storage_used(*, user_id: int, count: Callable[[], int]) -> None:
+    """Write how much a user stores into the profile, if there is one.
+
+    Args:
+        count: Tells the bytes that are stored and committed. It is asked when the profile is
+            locked, so that of several at once the last has seen what all of them did.
+    """
+    found = UserProfile.objects.filter(user_id=user_id)
+    profile = found.select_for_update(of=("self",), no_key=True).first()
+    if profile is None:
+        return
+    used = gigabytes(count())
+    if used != profile.storage_used_gb:
+        profile.storage_used_gb = used
+        profile.save(update_fields=["storage_used_gb", "updated_at"])
 
 
 def _reserve_of_month(*, user_id: int, jobs: int, now: datetime) -> None:

@@ -32,6 +32,7 @@ from federated_imputation.monolith.accounts.queries.people import (
     find_profile,
     get_user_with_profile,
     storage_limit,
+    users_with_other_storage,
 )
 from federated_imputation.monolith.accounts.queries.rights import find_rights, is_barred
 from federated_imputation.monolith.accounts.queries.service_rights import (
@@ -81,6 +82,7 @@ __all__ = [
     "service_exists",
     "standings",
     "storage_limit",
+    "users_with_other_storage",
     "verify_audit_log",
 ]
 

@@ -1,11 +1,13 @@
 """Users, their profiles and their roles."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from django.contrib.auth.models import Permission, User
 from django.db.models import Q, QuerySet
 
 from federated_imputation.monolith.accounts.models import UserProfile, UserRole
+from federated_imputation.monolith.accounts.quotas import gigabytes
 from federated_imputation.monolith.accounts.rights import (
     ROLE_CAPABILITIES,
     Capability,
@@ -22,6 +24,7 @@ __all__ = [
     "roles",
     "storage_limit",
     "users",
+    "users_with_other_storage",
 ]
 
 _GIGABYTE: Final = 1024**3
@@ -91,6 +94,16 @@ def storage_limit(*, user_id: int) -> int | None:
     limits = UserProfile.objects.filter(user_id=user_id).values_list("storage_limit_gb", flat=True)
     limit = limits.first()
     return None if limit is None else max(0, int(limit * _GIGABYTE))
+
+
+def users_with_other_storage(stored: Mapping[int, int]) -> list[int]:
+    """The users whose profile does not say what they store.
+
+    Args:
+        stored: Bytes by user; who is not there stores nothing.
+    """
+    told = UserProfile.objects.order_by("user_id").values_list("user_id", "storage_used_gb")
+    return [user for user, used in told if used != gigabytes(stored.get(user, 0))]
 
 
 def find_profile(*, user_id: int) -> UserProfile | None:

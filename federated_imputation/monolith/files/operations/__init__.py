@@ -16,6 +16,7 @@ from federated_imputation.monolith.files.operations.results import (
     record_download,
     sweep_results,
 )
+from federated_imputation.monolith.files.operations.storage_use import recount_on_commit
 from federated_imputation.monolith.files.operations.stored import note_digest
 from federated_imputation.monolith.files.storage import StoredUpload
 
@@ -31,6 +32,7 @@ __all__ = [
     "make_place",
     "note_digest",
     "record_download",
+    "recount_on_commit",
     "share_input",
     "sweep_inputs",
     "sweep_results",

@@ -19,6 +19,7 @@ from apps.shared.streaming import safe_filename
 from federated_imputation.monolith.accounts.operations import record_audit
 from federated_imputation.monolith.files import first_look, queries, storage
 from federated_imputation.monolith.files.models import FileRun, GenotypeFile
+from federated_imputation.monolith.files.operations.storage_use import recount_on_commit
 from federated_imputation.monolith.files.operations.stored import remove_on_commit
 
 __all__ = [
@@ -106,6 +107,7 @@ def keep_genotypes(
                 created_at=now,
             )
             _audit("store_file", file, origin=origin, now=now)
+            recount_on_commit(user_id=user_id)
         keep()
     return KeptFile(file=file, is_new=True)
 
@@ -129,6 +131,7 @@ def delete_genotype_file(file_id: UUID, *, user_id: int, origin: Origin, now: da
         path = file.path
         file.delete()
         remove_on_commit([path])
+        recount_on_commit(user_id=user_id)
 
 
 def record_genotypes_download(file: GenotypeFile, *, origin: Origin, now: datetime) -> None:

@@ -24,6 +24,7 @@ from federated_imputation.monolith.files.operations.genotypes import (
     locked_storage,
     refuse_overflow,
 )
+from federated_imputation.monolith.files.operations.storage_use import recount_on_commit
 
 __all__ = [
     "RUNS",
@@ -231,6 +232,7 @@ def finish_repair(
             for file in made
         ]
         GenotypeFile.objects.bulk_create(files)
+        recount_on_commit(user_id=user_id)
         shown = [
             {"file": str(row.pk), "name": row.name, "chromosome": file.chromosome}
             for row, file in zip(files, made, strict=True)

@@ -1,6 +1,8 @@
 """Reads of the files domain."""
 
 from federated_imputation.monolith.files.queries.genotypes import (
+    all_stored_bytes,
+    all_stored_bytes_by_user,
     find_genotype_file,
     find_run,
     genotype_files,
@@ -28,6 +30,8 @@ from federated_imputation.monolith.files.storage import result_path, upload_name
 
 __all__ = [
     "FileGone",
+    "all_stored_bytes",
+    "all_stored_bytes_by_user",
     "arrived_result",
     "find_file",
     "find_genotype_file",

@@ -10,10 +10,12 @@ from django.db.models import QuerySet, Sum
 
 from federated_imputation.monolith.accounts import queries as accounts
 from federated_imputation.monolith.files import storage
-from federated_imputation.monolith.files.models import FileRun, GenotypeFile, PanelSites
+from federated_imputation.monolith.files.models import FileRun, GenotypeFile, PanelSites, StoredFile
 from federated_imputation.monolith.files.queries.results import FileGone
 
 __all__ = [
+    "all_stored_bytes",
+    "all_stored_bytes_by_user",
     "find_genotype_file",
     "find_run",
     "genotype_files",
@@ -60,6 +62,22 @@ def locate_genotypes(file: GenotypeFile) -> Path:
 def stored_bytes(*, user_id: int) -> int:
     """How much the user's files are together."""
     return GenotypeFile.objects.filter(user_id=user_id).aggregate(all=Sum("size"))["all"] or 0
+
+
+def all_stored_bytes(*, user_id: int) -> int:
+    """How much the user's files are together with the results of all their jobs."""
+    return _kept().filter(user_id=user_id).aggregate(all=Sum("size"))["all"] or 0
+
+
+def all_stored_bytes_by_user() -> dict[int, int]:
+    """As `all_stored_bytes`, of everybody who stores something."""
+    return dict(_kept().order_by().values_list("user_id").annotate(all=Sum("size", default=0)))
+
+
+def _kept() -> QuerySet[StoredFile]:
+    """The files that users keep here: not the inputs of jobs, nor what is gone or elsewhere."""
+    kinds = (StoredFile.Kind.GENOTYPE, StoredFile.Kind.RESULT)
+    return StoredFile.objects.filter(kind__in=kinds, is_available=True).exclude(path="")
 
 
 def storage_limit(*, user_id: int) -> int:
