@@ -344,6 +344,7 @@ def test_row_that_somebody_writes_is_left_to_the_next_pass(elsewhere):
     assert StoredFile.objects.get(job_id=busy.pk).size == 5
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.django_db(transaction=True)
 def test_copies_are_equal_after_runs_among_writers(elsewhere):
     writers, rounds = 4, 40
@@ -382,6 +383,7 @@ def test_copies_are_equal_after_runs_among_writers(elsewhere):
     assert StoredFile.objects.filter(kind="input").count() == ImputationJob.objects.count()
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.django_db(transaction=True)
 def test_run_goes_on_after_it_was_killed():
     _kill_at(slice(1, None, 8))
