@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test chaos fuzz-api mutate lint check bench format lock
+.PHONY: help demo up down test chaos contract fuzz-api mutate lint check bench format lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ test: $(VENV)/dev.installed ## Set up what the tests need and run them all
 
 chaos: $(VENV)/dev.installed ## The hard times at full length: 10 GB, 1,000 jobs, every point of a crash
 	@$(BIN)/python -m pytest tests/chaos -m "long or not long"
+
+contract: $(VENV)/dev.installed ## Judge the server at URL=… by the legacy API, or one of our own
+	@$(BIN)/python -m tests.contract $(if $(URL),--url $(URL)) $(if $(CREDENTIALS),--credentials $(CREDENTIALS))
 
 fuzz-api: $(VENV)/dev.installed ## Search the API for wrong answers, as nobody, a researcher and an administrator
 	@$(BIN)/python -m tests.fuzz

@@ -58,7 +58,8 @@ SUITES = (
         paths=("tests/security",),
         ignored=("tests/security/node",),
     ),
-    Suite(name="monolith", deployment="monolith", paths=("tests/unit/monolith", "tests/contract")),
+    Suite(name="monolith", deployment="monolith", paths=("tests/unit/monolith",)),
+    Suite(name="contract", deployment="monolith", paths=("tests/contract",)),
     Suite(
         name="libraries",
         deployment="monolith",

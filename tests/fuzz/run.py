@@ -5,30 +5,23 @@ destroy what another one stands on.
 """
 
 import json
-import os
 import shutil
 import subprocess
 import sys
 import time
-import urllib.request
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
-from psycopg import sql
-
-from tests.servers import free_port
+from tests.served import create_database, fill, of_database, serving
 
 __all__ = ["ACTORS", "Outcome", "fuzz", "table"]
 
 ACTORS = ("anonymous", "researcher", "admin")
 _TEMPLATE = "fuzz_template"
 _HERE = Path(__file__).parent
-_START_SECONDS = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,19 +59,14 @@ def fuzz(
         folder: Holds, by actor, the events, the server's log and its data; must be empty.
     """
     given = {
-        **os.environ,
         **environment,
-        "DEPLOYMENT": "monolith",
         "DJANGO_SETTINGS_MODULE": "tests.fuzz.settings",
-        "PYTHONPATH": str(_HERE.parents[1]),
         # A set of strings has the same order in every run with the same seed.
         "PYTHONHASHSEED": "0",
     }
-    template = _of_database(given, _TEMPLATE, folder / "template")
-    _create(template, _TEMPLATE)
-    build = "import django; django.setup(); from tests.fuzz.world import build; build()"
-    for command in (["manage.py", "migrate", "--verbosity=0"], ["-c", build]):
-        subprocess.run([sys.executable, *command], env=template, cwd=_HERE.parents[1], check=True)
+    template = of_database(given, _TEMPLATE, folder / "template")
+    create_database(template, _TEMPLATE)
+    fill(template, build="tests.fuzz.world:build")
     with ThreadPoolExecutor(max_workers=len(actors)) as pool:
         return list(pool.map(lambda actor: _as(actor, template, options, folder / actor), actors))
 
@@ -107,11 +95,11 @@ def table(outcomes: Sequence[Outcome]) -> str:
 
 
 def _as(actor: str, template: Mapping[str, str], options: Sequence[str], folder: Path) -> Outcome:
-    own = {**_of_database(template, f"fuzz_{actor}", folder / "data"), "FUZZ_ACTOR": actor}
+    own = {**of_database(template, f"fuzz_{actor}", folder / "data"), "FUZZ_ACTOR": actor}
     shutil.copytree(template["MONOLITH_DATA_ROOT"], own["MONOLITH_DATA_ROOT"])
-    _create(own, f"fuzz_{actor}", template=_TEMPLATE)
+    create_database(own, f"fuzz_{actor}", template=_TEMPLATE)
     events, log = folder / "events.ndjson", folder / "log"
-    with _serving(own, log) as address:
+    with serving(own, log) as address:
         started = time.monotonic()
         done = subprocess.run(
             [
@@ -139,59 +127,6 @@ def _as(actor: str, template: Mapping[str, str], options: Sequence[str], folder:
         failed=failed,
         seconds=seconds,
     )
-
-
-def _of_database(environment: Mapping[str, str], name: str, data: Path) -> dict[str, str]:
-    server = environment["MONOLITH_DATABASE_URL"].rpartition("/")[0]
-    data.parent.mkdir(parents=True, exist_ok=True)
-    return {
-        **environment,
-        "MONOLITH_DATABASE_URL": f"{server}/{name}",
-        "MONOLITH_DATA_ROOT": str(data),
-    }
-
-
-def _create(environment: Mapping[str, str], name: str, template: str = "template1") -> None:
-    server = environment["MONOLITH_DATABASE_URL"].rpartition("/")[0]
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-        connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
-                sql.Identifier(name), sql.Identifier(template)
-            )
-        )
-
-
-@contextmanager
-def _serving(environment: Mapping[str, str], log: Path) -> Iterator[str]:
-    """A monolith on a free loopback port; yields its address once it is ready."""
-    port = free_port()
-    address = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "uvicorn", "federated_imputation.asgi:application"]
-    with log.open("wb") as output:
-        server = subprocess.Popen(
-            [*command, "--host=127.0.0.1", f"--port={port}", "--no-access-log"],
-            env=dict(environment),
-            cwd=_HERE.parents[1],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        _wait_for(f"{address}/api/schema/", server, log)
-        yield address
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
-
-
-def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + _START_SECONDS
-    while time.monotonic() < until and server.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=_START_SECONDS):
-                return
-        except OSError:
-            time.sleep(0.1)
-    raise RuntimeError(f"The server did not come up:\n{log.read_text()}")
 
 
 def _read(events: Path) -> tuple[dict[str, Counter[int]], frozenset[str]]:

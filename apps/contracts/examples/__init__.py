@@ -12,7 +12,7 @@ __all__ = ["Example", "load"]
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """One request and its answer, typed from the API's description.
+    """One request and its answer.
 
     Attributes:
         name: Of the file, `job-running`.
@@ -20,6 +20,7 @@ class Example:
         method, path: Of the request.
         auth: `token` (API token), `session` (of a login) or `none`.
         form: Fields of the request's form.
+        json: The request's body, when it is JSON.
         status: Of the answer.
         body: Of the answer.
         nullable: Places in `body` that may also be null.
@@ -33,6 +34,7 @@ class Example:
     status: int
     body: Any
     form: dict[str, str]
+    json: JSON
     nullable: tuple[str, ...]
 
     def differences(self, body: JSON) -> list[str]:
@@ -54,6 +56,7 @@ def load(api: str) -> dict[str, Example]:
             path=request["path"],
             auth=request["auth"],
             form=request.get("form", {}),
+            json=request.get("json"),
             status=message["status"],
             body=message["body"],
             nullable=tuple(message.get("nullable", ())),

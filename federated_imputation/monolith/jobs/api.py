@@ -248,13 +248,16 @@ class JobView(APIView):
         job = access.owned(by, job_id=job_id)
         given = self.JobEdit(data=request.data)
         given.is_valid(raise_exception=True)
-        operations.edit_job(
-            job,
-            changes=given.validated_data,
-            user_id=caller_id(request),
-            origin=origin_of(request),
-            now=timezone.now(),
-        )
+        try:
+            operations.edit_job(
+                job,
+                changes=given.validated_data,
+                user_id=caller_id(request),
+                origin=origin_of(request),
+                now=timezone.now(),
+            )
+        except operations.JobGone:
+            raise NotFound from None
         return self._shown(request, by, job_id)
 
     def _shown(self, request: Request, by: Rights, job_id: str) -> Response:

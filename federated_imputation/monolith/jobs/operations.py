@@ -70,7 +70,13 @@ def create_job(*, user_id: int, new: NewJob, origin: Origin, now: datetime) -> I
 def edit_job(
     job: ImputationJob, *, changes: dict[str, str], user_id: int, origin: Origin, now: datetime
 ) -> ImputationJob:
-    """Change the name or the description; nothing else of a job is its owner's to write."""
+    """Change the name or the description; nothing else of a job is its owner's to write.
+
+    Raises:
+        JobGone: It was deleted meanwhile.
+    """
+    if not ImputationJob.objects.select_for_update().filter(pk=job.pk).exists():
+        raise JobGone
     allowed = {name: changes[name] for name in ("name", "description") if name in changes}
     for name, value in allowed.items():
         setattr(job, name, value)
