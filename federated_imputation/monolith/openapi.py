@@ -81,6 +81,7 @@ _VALUES: Final[dict[str, Any]] = {
     "health_message": "",
     "health_status": "healthy",
     "id": 1,
+    "Idempotency-Key": "8e03978e-40d5-43dd-bc93-6894a57f9324",
     "If-None-Match": '"2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"',
     "If-Range": '"2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"',
     "index": 2,

@@ -100,6 +100,11 @@ _ANSWERS: Mapping[str, tuple[str, str, dict[str, Any]]] = {
         "The range lies behind the end of the file.",
         {},
     ),
+    "422": (
+        "Unprocessable",
+        "The request is whole, and contradicts an earlier one.",
+        {"detail": "This Idempotency-Key was used for another request; use a new one."},
+    ),
     "429": (
         "TooManyRequests",
         "The caller asks too often; `Retry-After` says when to ask again.",

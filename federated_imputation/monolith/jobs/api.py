@@ -33,6 +33,7 @@ from federated_imputation.monolith.files import queries as files
 from federated_imputation.monolith.files.presentation import ResultFileOutput
 from federated_imputation.monolith.jobs import access, operations, queries
 from federated_imputation.monolith.jobs.models import ImputationJob, JobStatusUpdate
+from federated_imputation.monolith.jobs.once import KEY_PARAMETER, KEY_REFUSALS, once
 from federated_imputation.monolith.jobs.presentation import (
     JobDetailOutput,
     JobOutput,
@@ -164,6 +165,7 @@ class JobListView(ListAPIView[ImputationJob]):
 
     @extend_schema(
         summary="Submit a job",
+        parameters=[KEY_PARAMETER],
         request={"multipart/form-data": OpenApiRequest(JobInput, encoding=FILE_ENCODING)},
         responses={
             201: CreatedJob,
@@ -171,9 +173,13 @@ class JobListView(ListAPIView[ImputationJob]):
             403: OpenApiResponse(
                 description="No role or right allows it here, or a quota is used up."
             ),
+            **KEY_REFUSALS,
         },
     )
     def post(self, request: Request) -> Response:
+        return once(request, self._submit)
+
+    def _submit(self, request: Request) -> Response:
         given = self.JobInput(data=request.data)
         given.is_valid(raise_exception=True)
         access.refuse_submission(

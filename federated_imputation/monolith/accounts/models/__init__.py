@@ -1,5 +1,6 @@
 """Tables of the accounts domain."""
 
+from federated_imputation.monolith.accounts.models.answers import StoredAnswer
 from federated_imputation.monolith.accounts.models.audit import AuditLog, AuditSeal
 from federated_imputation.monolith.accounts.models.credentials import ServiceCredential
 from federated_imputation.monolith.accounts.models.people import UserProfile, UserRole
@@ -28,6 +29,7 @@ __all__ = [
     "ServiceUserGroup",
     "ServiceUserGroupMembership",
     "SigningKey",
+    "StoredAnswer",
     "TokenFamily",
     "UserProfile",
     "UserRole",

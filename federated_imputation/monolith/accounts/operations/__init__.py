@@ -8,6 +8,10 @@ from federated_imputation.monolith.accounts.operations.credentials import (
     forget_service_secrets,
     store_credential,
 )
+from federated_imputation.monolith.accounts.operations.idempotency import (
+    Answer,
+    answered_once,
+)
 from federated_imputation.monolith.accounts.operations.legacy_secrets import (
     Emptying,
     empty_legacy_secrets,
@@ -36,12 +40,14 @@ from federated_imputation.monolith.accounts.operations.service_rights import (
 )
 
 __all__ = [
+    "Answer",
     "BadCredentials",
     "CredentialKind",
     "Emptying",
     "QuotaExceeded",
     "Rotation",
     "add_member",
+    "answered_once",
     "change_permission",
     "check_login",
     "create_group",

@@ -7,13 +7,21 @@ from typing import Any, Final
 
 from django.db import models
 
-from federated_imputation.monolith.accounts.models import ServiceCredential, SigningKey
+from federated_imputation.monolith.accounts.models import (
+    ServiceCredential,
+    SigningKey,
+    StoredAnswer,
+)
 from federated_imputation.monolith.accounts.secrets import find_key, fingerprints
 
 __all__ = ["ENCRYPTED_MODELS", "EncryptedRow", "SecretsByKey", "count_secrets", "encrypted_rows"]
 
 # The models with a column `encrypted`; a test compares it with all models there are.
-ENCRYPTED_MODELS: Final[tuple[type[models.Model], ...]] = (ServiceCredential, SigningKey)
+ENCRYPTED_MODELS: Final[tuple[type[models.Model], ...]] = (
+    ServiceCredential,
+    SigningKey,
+    StoredAnswer,
+)
 _BATCH: Final = 500
 
 

@@ -36,6 +36,7 @@ from federated_imputation.monolith.accounts.operations import record_read
 from federated_imputation.monolith.accounts.queries import Rights, find_rights
 from federated_imputation.monolith.jobs.api import FILE_ENCODING, StudyFields, token_field
 from federated_imputation.monolith.jobs.models import ImputationJob, JobStatusUpdate, ParentJob
+from federated_imputation.monolith.jobs.once import KEY_PARAMETER, KEY_REFUSALS, once
 from federated_imputation.monolith.jobs.parents import access, operations, queries
 from federated_imputation.monolith.jobs.parents.checks import FEWEST, MOST
 from federated_imputation.monolith.jobs.parents.presentation import (
@@ -131,6 +132,7 @@ class MultiServiceView(APIView):
 
     @extend_schema(
         summary="Submit one study to several services",
+        parameters=[KEY_PARAMETER],
         request={
             "multipart/form-data": OpenApiRequest(MultiServiceForm, encoding=FILE_ENCODING),
             "application/json": MultiServiceInput,
@@ -143,9 +145,13 @@ class MultiServiceView(APIView):
             403: OpenApiResponse(
                 description="No role or right allows it at one of them, or a quota is used up."
             ),
+            **KEY_REFUSALS,
         },
     )
     def post(self, request: Request) -> Response:
+        return once(request, self._submit)
+
+    def _submit(self, request: Request) -> Response:
         given = MultiServiceInput(data=request.data)
         given.is_valid(raise_exception=True)
         by = find_rights(request.user)
