@@ -193,7 +193,10 @@ class Scene:
         for pattern, maker in _MAKERS.items():
             found = re.fullmatch(pattern, name)
             if found:
-                return maker(self, *found.groups())
+                try:
+                    return maker(self, *found.groups())
+                except (KeyError, IndexError, TypeError) as error:
+                    raise SceneError(f"an answer has no place for {name!r}: {error!r}") from None
         raise SceneError(f"Nobody knows how to make {name!r}.")
 
     # ── people ──
