@@ -131,8 +131,8 @@ class Scene:
 
     def noticed(self, by: str, path: str, answer: Answer) -> None:
         """Remember to take away what a 201 says was made."""
-        if answer.status != 201 or not isinstance(answer.body, dict):
-            return
+        if answer.status != 201 or not isinstance(answer.body, dict) or path == "roles/":
+            return  # a role is made only in place of one that was deleted
         made = answer.body.get("service") if path == "services/" else answer.body
         if isinstance(made, dict) and "id" in made:
             self._made.append((by, f"{path}{made['id']}/"))
