@@ -25,6 +25,7 @@ ADDED = (
     "jobs/{}/reveal_password/",
     "parent-jobs/",
     "scheduled/",
+    "services/{}/sync_status/",
     "templates/",
     "user-access/",
 )
