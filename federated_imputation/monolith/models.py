@@ -32,6 +32,13 @@ from federated_imputation.monolith.jobs.models import (
     JobWork,
     ParentJob,
 )
+from federated_imputation.monolith.jobs.plans.models import (
+    BatchJob,
+    JobBatch,
+    JobTemplate,
+    ScheduledExecution,
+    ScheduledJob,
+)
 from federated_imputation.monolith.registry.models import (
     ImputationService,
     ReferencePanel,
@@ -45,12 +52,15 @@ __all__ = [
     "AuditLog",
     "AuditSeal",
     "BackfillProgress",
+    "BatchJob",
     "ChildJob",
     "FileRun",
     "GenotypeFile",
     "ImputationJob",
     "ImputationService",
+    "JobBatch",
     "JobStatusUpdate",
+    "JobTemplate",
     "JobWork",
     "NotificationPreference",
     "PanelSites",
@@ -58,6 +68,8 @@ __all__ = [
     "ReferencePanel",
     "ResultFile",
     "RevokedToken",
+    "ScheduledExecution",
+    "ScheduledJob",
     "ServiceConfiguration",
     "ServiceCredential",
     "ServicePermission",

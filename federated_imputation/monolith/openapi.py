@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from apps.shared.openapi import examples
 from federated_imputation.monolith.files.examples import EXAMPLES
+from federated_imputation.monolith.jobs.plans.examples import EXAMPLES as PLAN_EXAMPLES
 
 __all__ = ["add_examples"]
 
@@ -222,4 +223,4 @@ _VALUES: Final[dict[str, Any]] = {
 
 def add_examples(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Add an example to every request and answer; a drf-spectacular postprocessing hook."""
-    return examples.add_examples(result, {**_VALUES, **EXAMPLES})
+    return examples.add_examples(result, {**_VALUES, **EXAMPLES, **PLAN_EXAMPLES})

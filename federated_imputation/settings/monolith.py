@@ -126,6 +126,7 @@ SPECTACULAR_SETTINGS = {
     "ENFORCE_NON_BLANK_FIELDS": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_NAME_OVERRIDES": {
+        "BatchStatus": "federated_imputation.monolith.jobs.plans.models.JobBatch.Status",
         "Healthy": ["healthy"],
         "HealthyOrNot": ["healthy", "unhealthy"],
         "JobStatus": "federated_imputation.monolith.jobs.models.ImputationJob.Status",

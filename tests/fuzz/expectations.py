@@ -50,6 +50,34 @@ _SERVICE: Final = (
     r"(The|An) address ",
     r"Only http and https addresses are called\.",
 )
+_JOB: Final = (
+    r"This field is required\.",  # one of two must be there
+    r"Send either an upload or the id of a stored file, not both\.",
+    r"Unsupported file format; use one of: ",
+    r"This service reads \.vcf\.gz files only",
+    r"The submitted file is empty\.",
+    r"The file ",
+    r"Invalid pk ",
+    r"This panel does not belong to the service\.",
+    r"This service needs your API token, and none is stored\.",
+    r"The API of this service \(\w+\) is not supported",
+    r'".*" is not a known build',
+    r'".*" is none of: ',
+)
+_BATCH: Final = (
+    r"[^:]+: ",  # a file's name, and why its service does not take it
+    r"A file is named twice\.",
+    r"Name a template, or a service and a panel; not both\.",
+    *_JOB,
+)
+_NOT_A_SCHEDULE: Final = (
+    r"This time has passed; give one that is to come\.",
+    r"At most ten years ahead\.",
+    r'".*" is not a known time zone',
+    r"It ran \d+ times already",
+    r"The template was deleted; name another one\.",
+    *_JOB,
+)
 # By operation, beginnings of the sentences that it may answer to a well-formed request.
 REFUSALS: Final[Mapping[str, tuple[str, ...]]] = {
     "POST /api/auth/change-password/": (r"This is not your current password\.", *_PASSWORD),
@@ -63,20 +91,7 @@ REFUSALS: Final[Mapping[str, tuple[str, ...]]] = {
         r"The sites of this panel are not known here\.",
         *_PANEL,
     ),
-    "POST /api/jobs/": (
-        r"This field is required\.",  # one of two must be there
-        r"Send either an upload or the id of a stored file, not both\.",
-        r"Unsupported file format; use one of: ",
-        r"This service reads \.vcf\.gz files only",
-        r"The submitted file is empty\.",
-        r"The file ",
-        r"Invalid pk ",
-        r"This panel does not belong to the service\.",
-        r"This service needs your API token, and none is stored\.",
-        r"The API of this service \(\w+\) is not supported",
-        r'".*" is not a known build',
-        r'".*" is none of: ',
-    ),
+    "POST /api/jobs/": _JOB,
     "DELETE /api/jobs/{job_id}/": (r"A job that is ",),
     "POST /api/jobs/{job_id}/cancel/": (r"A job that is ",),
     "POST /api/jobs/{job_id}/retry/": (r"A job that is ",),
@@ -104,6 +119,29 @@ REFUSALS: Final[Mapping[str, tuple[str, ...]]] = {
     "POST /api/services/{service_id}/permissions/": _RIGHT,
     "PUT /api/services/{service_id}/permissions/{permission_id}/": _RIGHT,
     "PATCH /api/services/{service_id}/permissions/{permission_id}/": _RIGHT,
+    "POST /api/batches/": _BATCH,
+    "DELETE /api/batches/{batch_id}/": (r"A batch that is ",),
+    "POST /api/batches/{batch_id}/cancel/": (r"No job of this batch ",),
+    "POST /api/batches/{batch_id}/retry/": (r"No job of this batch ",),
+    "POST /api/scheduled/": _NOT_A_SCHEDULE,
+    "PUT /api/scheduled/{schedule_id}/": _NOT_A_SCHEDULE,
+    "PATCH /api/scheduled/{schedule_id}/": _NOT_A_SCHEDULE,
+    "POST /api/scheduled/{schedule_id}/pause/": (r"This schedule is ",),
+    "POST /api/scheduled/{schedule_id}/resume/": (
+        r"This schedule is ",
+        r"It ran as often as it should",
+        r"Its time is over",
+    ),
+    "POST /api/scheduled/{schedule_id}/run_now/": (
+        r"It ran as often as it should",
+        r"The (template|genotype file) was deleted\.",
+        r"The template is no longer shared",
+        *_JOB,
+    ),
+    "POST /api/templates/": _JOB,
+    "PUT /api/templates/{template_id}/": _JOB,
+    "PATCH /api/templates/{template_id}/": _JOB,
+    "POST /api/templates/{template_id}/use/": _JOB,
     "POST /api/users/": (*_USER, *_PASSWORD, *_PROFILE),
     "PUT /api/users/{user_id}/": _USER,
     "PATCH /api/users/{user_id}/": _USER,

@@ -25,6 +25,7 @@ __all__ = [
     "check_genotypes",
     "check_target",
     "checked",
+    "checked_settings",
 ]
 
 _MEGABYTE: Final = 1024 * 1024
@@ -98,19 +99,29 @@ def checked(new: NewJob, *, user_id: int, now: datetime) -> CheckedJob:
     return CheckedJob(new=new, service=service, panel=panel, build=build)
 
 
+def checked_settings(new: NewJob) -> str:
+    """The build that `new` names, when its settings fit together, whoever sends what and when.
+
+    Service and panel need not be active.
+
+    Raises:
+        InvalidJob: With everything that is wrong, not only the first thing.
+    """
+    errors: dict[str, list[str]] = {}
+    _, panel = _named(new, errors)
+    if panel is not None:
+        _check_fit(panel, new, errors)
+    build = check_build(new.build, errors=errors)
+    if errors:
+        raise InvalidJob(errors)
+    return build
+
+
 def check_target(
     new: NewJob, *, user_id: int, now: datetime, errors: dict[str, list[str]]
 ) -> "tuple[ImputationService | None, ReferencePanel | None]":
     """The service and the panel, where they exist; what is wrong with them goes into `errors`."""
-    service = panel = None
-    try:
-        service = registry.get_service(service_id=new.service)
-        panel = registry.get_panel(panel_id=new.reference_panel)
-    except registry.UnknownService:
-        errors["service"] = [f'Invalid pk "{new.service}" - object does not exist.']
-    except registry.UnknownPanel:
-        message = f'Invalid pk "{new.reference_panel}" - object does not exist.'
-        errors["reference_panel"] = [message]
+    service, panel = _named(new, errors)
     if service is not None:
         _check_service(service, new, user_id=user_id, now=now, errors=errors)
     if panel is not None:
@@ -155,6 +166,21 @@ def check_genotypes(
         errors["genotype_file"] = [problem]
 
 
+def _named(
+    new: NewJob, errors: dict[str, list[str]]
+) -> "tuple[ImputationService | None, ReferencePanel | None]":
+    service = panel = None
+    try:
+        service = registry.get_service(service_id=new.service)
+        panel = registry.get_panel(panel_id=new.reference_panel)
+    except registry.UnknownService:
+        errors["service"] = [f'Invalid pk "{new.service}" - object does not exist.']
+    except registry.UnknownPanel:
+        message = f'Invalid pk "{new.reference_panel}" - object does not exist.'
+        errors["reference_panel"] = [message]
+    return service, panel
+
+
 def _check_service(
     service: "ImputationService",
     new: NewJob,
@@ -176,10 +202,14 @@ def _check_service(
 
 
 def _check_panel(panel: "ReferencePanel", new: NewJob, errors: dict[str, list[str]]) -> None:
+    _check_fit(panel, new, errors)
+    if not panel.is_active:
+        errors.setdefault("reference_panel", ["This panel is not active."])
+
+
+def _check_fit(panel: "ReferencePanel", new: NewJob, errors: dict[str, list[str]]) -> None:
     if panel.service_id != new.service:
         errors["reference_panel"] = ["This panel does not belong to the service."]
-    elif not panel.is_active:
-        errors["reference_panel"] = ["This panel is not active."]
     known = panel.populations or []
     if new.population and known and new.population.lower() not in map(str.lower, known):
         choices = ", ".join(known)

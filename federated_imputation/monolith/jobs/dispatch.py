@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
-__all__ = ["send", "send_looks", "send_on_commit"]
+__all__ = ["send", "send_looks", "send_on_commit", "send_schedule"]
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +38,11 @@ def send(job_id: uuid.UUID, *, message_id: str | None = None) -> None:
 def send_looks(job_ids: Sequence[uuid.UUID]) -> None:
     """Ask a worker to look at these jobs of one service; else as `send`."""
     _send("jobs.look", [str(job_id) for job_id in job_ids])
+
+
+def send_schedule(schedule_id: uuid.UUID) -> None:
+    """Ask a worker to execute a schedule that is due; else as `send`."""
+    _send("jobs.execute", str(schedule_id))
 
 
 def _send(task: str, argument: str | list[str], *, message_id: str | None = None) -> None:

@@ -20,9 +20,10 @@ from django.utils import timezone
 
 from federated_imputation.monolith.files import operations as files
 from federated_imputation.monolith.jobs import dispatch, lease, looks, queries, worker
+from federated_imputation.monolith.jobs.plans.operations import executions
 from federated_imputation.monolith.jobs.turns import Turns
 
-__all__ = ["advance", "announce", "look", "sweep", "tick", "tick_until"]
+__all__ = ["advance", "announce", "execute", "look", "sweep", "tick", "tick_until"]
 
 
 logger = logging.getLogger(__name__)
@@ -43,12 +44,14 @@ def _end_to_tick(**_: object) -> None:
 
 
 def announce() -> None:
-    """Announce every job whose time has come."""
+    """Announce every job and every schedule whose time has come."""
     now = timezone.now()
     for job_id in lease.claim_due(now=now):
         dispatch.send(job_id)
     for batch in lease.claim_due_looks(now=now):
         dispatch.send_looks(batch)
+    for schedule_id in executions.claim_due_schedules(now=now):
+        dispatch.send_schedule(schedule_id)
 
 
 def tick_until(
@@ -95,6 +98,12 @@ def look(job_ids: list[str]) -> None:
     with _turns.turn(service, step=jobs, again=partial(dispatch.send_looks, jobs)) as is_our_turn:
         for job in looks.look(jobs) if is_our_turn else ():
             dispatch.send(job)
+
+
+@shared_task(name="jobs.execute", ignore_result=True)
+def execute(schedule_id: str) -> None:
+    """Make the job that a schedule is due for."""
+    executions.execute_due(UUID(schedule_id), now=timezone.now())
 
 
 @shared_task(name="jobs.sweep", ignore_result=True)

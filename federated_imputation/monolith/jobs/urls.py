@@ -21,6 +21,7 @@ from federated_imputation.monolith.jobs.parents.api import (
     ParentView,
     RetryParentView,
 )
+from federated_imputation.monolith.jobs.plans.urls import urlpatterns as plans
 
 # Ids are parsed by the views, so that one that is none is 404 like one that is not there.
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -39,4 +40,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("parent-jobs/<str:parent_id>/status_updates/", ParentUpdatesView.as_view()),
     path("status-updates/", StatusUpdateListView.as_view()),
     path("status-updates/<int:update_id>/", StatusUpdateView.as_view()),
+    *plans,
 ]

@@ -206,6 +206,153 @@ _PARENTS: Final = [
     ),
 ]
 
+_OTHERS: Final = names(PEOPLE, SCRIPT_OF_ADMIN)
+
+
+def _new_template(service: str, panel: str) -> type_of_body:
+    return json_body(
+        name="Settings",
+        service=lambda scene: scene.values[service],
+        reference_panel=lambda scene: scene.values[panel],
+    )
+
+
+def _use_of_template() -> type_of_body:
+    return form(name="Study", build="hg19", input_file=lambda scene: upload())
+
+
+_TEMPLATES: Final = [
+    *endpoint(
+        "api/templates/",
+        marker="template name",
+        GET={_OWNER_READS: SHOWN, _OTHERS: HIDDEN},
+    ),
+    *endpoint(
+        "api/templates/",
+        marker="shared template name",
+        GET={names(PEOPLE, scripts("jobs:read"), SCRIPT_OF_ADMIN): SHOWN},
+        title="that its owner shares",
+    ),
+    *endpoint("api/templates/", POST={_SUBMIT_HERE: 201}, body=_new_template("here", "panel")),
+    *endpoint(
+        "api/templates/",
+        POST={_SUBMIT_ELSEWHERE: 201},
+        body=_new_template("elsewhere", "other panel"),
+        title="for another service",
+    ),
+    *endpoint(
+        "api/templates/<str:template_id>/",
+        marker="template name",
+        GET={_OWNER_READS: SHOWN, _OTHERS: 404},
+        PUT={_OWNER_WRITES: 200, _OTHERS: 404},
+        PATCH={_OWNER_WRITES: 200, _OTHERS: 404},
+        DELETE={_OWNER_WRITES: 204, _OTHERS: 404},
+        body=_new_template("here", "panel"),
+    ),
+    *endpoint(
+        "api/templates/<str:template_id>/",
+        at={"template_id": "shared template"},
+        marker="shared template name",
+        GET={names(PEOPLE, scripts("jobs:read"), SCRIPT_OF_ADMIN): SHOWN},
+        PUT={_OWNER_WRITES: 200},
+        PATCH={_OWNER_WRITES: 200},
+        DELETE={_OWNER_WRITES: 204},
+        body=_new_template("here", "panel"),
+        title="that its owner shares",
+    ),
+    *endpoint(
+        "api/templates/<str:template_id>/use/",
+        POST={_OWNER_WRITES: 201, _OTHERS: 404},
+        body=_use_of_template(),
+    ),
+    *endpoint(
+        "api/templates/<str:template_id>/use/",
+        at={"template_id": "shared template"},
+        POST={_SUBMIT_HERE: 201},
+        body=_use_of_template(),
+        title="that its owner shares",
+    ),
+]
+
+_BATCHES: Final = [
+    *endpoint("api/batches/", marker="batch name", GET={_OWNER_READS: SHOWN, _OTHERS: HIDDEN}),
+    *endpoint(
+        "api/batches/",
+        POST={_OWNER_WRITES: 201, _SUBMIT_HERE: 400},
+        body=json_body(
+            name="Cohort",
+            template=lambda scene: str(scene.values["shared template"]),
+            genotype_files=lambda scene: [str(scene.values["genotype_id"])],
+        ),
+        title="of the owner's file",
+    ),
+    *endpoint(
+        "api/batches/<str:batch_id>/",
+        marker="batch name",
+        GET={_OWNER_READS: SHOWN, _OTHERS: 404},
+        DELETE={_OWNER_WRITES: 204, _OTHERS: 404},
+    ),
+    *endpoint(
+        "api/batches/<str:batch_id>/jobs/",
+        marker="failed job",
+        GET={_OWNER_READS: SHOWN, _OTHERS: 404},
+    ),
+    *endpoint(
+        "api/batches/<str:batch_id>/cancel/",
+        at={"batch_id": "waiting batch"},
+        POST={_OWNER_WRITES: 202, _OTHERS: 404},
+    ),
+    *endpoint("api/batches/<str:batch_id>/retry/", POST={_OWNER_WRITES: 202, _OTHERS: 404}),
+    *endpoint(
+        "api/batches/<str:batch_id>/retry/",
+        at={"batch_id": "failed batch of the barred"},
+        POST={names("barred here"): 403, names(_OTHERS, scripts("jobs:write")): 404},
+        title="of an owner who may not submit any more",
+    ),
+]
+
+_SCHEDULES: Final = [
+    *endpoint("api/scheduled/", marker="schedule name", GET={_OWNER_READS: SHOWN, _OTHERS: HIDDEN}),
+    *endpoint(
+        "api/scheduled/",
+        POST={_OWNER_WRITES: 201, _SUBMIT_HERE: 400},
+        body=json_body(
+            name="Weekly",
+            template=lambda scene: str(scene.values["shared template"]),
+            genotype_file=lambda scene: str(scene.values["genotype_id"]),
+            schedule_type="weekly",
+            scheduled_time=lambda scene: scene.values["tomorrow"],
+        ),
+        title="of the owner's file",
+    ),
+    *endpoint(
+        "api/scheduled/<str:schedule_id>/",
+        marker="schedule name",
+        GET={_OWNER_READS: SHOWN, _OTHERS: 404},
+        PATCH={_OWNER_WRITES: 200, _OTHERS: 404},
+        DELETE={_OWNER_WRITES: 204, _OTHERS: 404},
+        body=json_body(name="renamed"),
+    ),
+    *endpoint(
+        "api/scheduled/<str:schedule_id>/",
+        PUT={_OWNER_WRITES: 400, _OTHERS: 404},
+        body=json_body(name="renamed"),
+        title="with nothing but a name",
+    ),
+    *endpoint(
+        "api/scheduled/<str:schedule_id>/executions/",
+        marker="execution text",
+        GET={_OWNER_READS: SHOWN, _OTHERS: 404},
+    ),
+    *endpoint("api/scheduled/<str:schedule_id>/pause/", POST={_OWNER_WRITES: 200, _OTHERS: 404}),
+    *endpoint(
+        "api/scheduled/<str:schedule_id>/resume/",
+        at={"schedule_id": "paused schedule"},
+        POST={_OWNER_WRITES: 200, _OTHERS: 404},
+    ),
+    *endpoint("api/scheduled/<str:schedule_id>/run_now/", POST={_OWNER_WRITES: 201, _OTHERS: 404}),
+]
+
 _FILE_READERS: Final = names(OWNER, scripts("files:read"))
 _STRANGERS: Final = names(PEOPLE, SCRIPT_OF_ADMIN)
 
@@ -388,4 +535,14 @@ _DASHBOARD: Final = [
     *open_to_callers("api/dashboard/health/"),
 ]
 
-JOB_ROWS: Final = (*_JOBS, *_PARENTS, *_FILES, *_GENOTYPES, *_REGISTRY, *_DASHBOARD)
+JOB_ROWS: Final = (
+    *_JOBS,
+    *_PARENTS,
+    *_TEMPLATES,
+    *_BATCHES,
+    *_SCHEDULES,
+    *_FILES,
+    *_GENOTYPES,
+    *_REGISTRY,
+    *_DASHBOARD,
+)

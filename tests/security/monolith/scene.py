@@ -45,6 +45,13 @@ from federated_imputation.monolith.jobs.models import (
     JobWork,
     ParentJob,
 )
+from federated_imputation.monolith.jobs.plans.models import (
+    BatchJob,
+    JobBatch,
+    JobTemplate,
+    ScheduledExecution,
+    ScheduledJob,
+)
 from federated_imputation.monolith.registry.models import ImputationService, ServiceConfiguration
 from tests.factories import make_job, make_panel, make_service, make_user
 from tests.job_world import ORIGIN, PANEL
@@ -88,6 +95,7 @@ def build_scene() -> Scene:
     values = _things_of(users["owner"], here, elsewhere)
     values |= _things_of_the_barred(users["barred here"], here)
     values |= _genotypes(users["owner"], users["viewer"])
+    values |= _plans(users["owner"], users["barred here"], values)
     for kind, name in RIGHTS.items():
         ServicePermission.objects.create(user=users[name], service=closed, permission=kind)
     values |= {"closed": closed.pk, "closed name": closed.name}
@@ -400,6 +408,63 @@ def _genotypes(owner: User, viewer: User) -> dict[str, Any]:
         "genotype of a viewer": of_a_viewer.pk,
         "run_id": run.pk,
         "run": str(run.pk),
+    }
+
+
+def _plans(owner: User, barred: User, values: dict[str, Any]) -> dict[str, Any]:
+    """Templates, batches and schedules, the owner's all but one."""
+    settings = {"service_id": values["here"], "reference_panel_id": values["panel"]}
+    private, shared = (
+        JobTemplate.objects.create(user=owner, name=name, is_public=is_public, **settings)
+        for name, is_public in (("owners-template", False), ("owners-shared-template", True))
+    )
+    batches = [
+        JobBatch.objects.create(user=user, name=name)
+        for user, name in (
+            (owner, "owners-failed-batch"),
+            (owner, "owners-waiting-batch"),
+            (barred, "batch-of-the-barred"),
+        )
+    ]
+    for batch, job in zip(
+        batches, ("failed job", "waiting job", "failed job of the barred"), strict=True
+    ):
+        BatchJob.objects.create(batch=batch, job_id=values[job], position=1)
+    tomorrow = timezone.now() + timedelta(days=1)
+    schedule, paused = (
+        ScheduledJob.objects.create(
+            user=owner,
+            name=f"owners-{name}-schedule",
+            template=private,
+            genotype_file_id=values["genotype_id"],
+            schedule_type="daily",
+            scheduled_time=tomorrow,
+            is_active=is_active,
+            next_execution=tomorrow if is_active else None,
+        )
+        for name, is_active in (("daily", True), ("paused", False))
+    )
+    execution = ScheduledExecution.objects.create(
+        schedule=schedule,
+        due_at=timezone.now(),
+        executed_at=timezone.now(),
+        outcome="refused",
+        message="owners-refusal",
+    )
+    return {
+        "template_id": private.pk,
+        "template name": private.name,
+        "shared template": shared.pk,
+        "shared template name": shared.name,
+        "batch_id": batches[0].pk,
+        "batch name": batches[0].name,
+        "waiting batch": batches[1].pk,
+        "failed batch of the barred": batches[2].pk,
+        "schedule_id": schedule.pk,
+        "schedule name": schedule.name,
+        "paused schedule": paused.pk,
+        "execution text": execution.message,
+        "tomorrow": tomorrow.isoformat(),
     }
 
 

@@ -9,7 +9,7 @@ from tests.security.monolith.table import ROWS
 __all__ = ["MUTATED", "ROWS", "TESTS", "build_scene", "settings"]
 
 MUTATED: Final = (
-    r"federated_imputation\.monolith\.\w+(\.parents)?\.(api|queries|operations|permissions|access"
+    r"federated_imputation\.monolith\.(\w+\.){1,2}(api|queries|operations|permissions|access"
     r"|authentication|backend|rights|admin|pages)(\.\w+)*"
     r"|apps\.shared\.identity\.permissions"
 )
@@ -58,6 +58,10 @@ TESTS: Final = {
     r"federated_imputation\.monolith\.registry\.queries": (
         "unit/monolith/registry/test_api.py unit/monolith/files/test_arrivals.py "
         "unit/monolith/dashboard/test_api.py"
+    ),
+    r"federated_imputation\.monolith\.jobs\.plans\..*": (
+        "unit/monolith/jobs/test_templates.py unit/monolith/jobs/test_batches.py "
+        "unit/monolith/jobs/test_schedules.py unit/monolith/jobs/test_schedule_executions.py"
     ),
     r"federated_imputation\.monolith\.(\w+)\..*": r"unit/monolith/\1",
 }

@@ -25,14 +25,17 @@ MODELS = {
         "genotypefile",
         "imputationjob",
         "imputationservice",
+        "jobbatch",
         "jobstatusupdate",
+        "jobtemplate",
         "referencepanel",
     ),
     *("resultfile", "serviceconfiguration", "servicecredential", "servicepermission"),
-    *("serviceusergroup", "userprofile", "userrole", "userserviceaccess"),
+    *("scheduledjob", "serviceusergroup", "userprofile", "userrole", "userserviceaccess"),
 }
 READ_ONLY = {
     *("auditlog", "genotypefile", "imputationjob", "jobstatusupdate", "resultfile"),
+    *("jobbatch", "jobtemplate", "scheduledjob"),
     "servicecredential",
 }
 

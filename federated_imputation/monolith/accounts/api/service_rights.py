@@ -5,7 +5,6 @@ Whoever manages rights by role, or holds the right `admin` at the service, hands
 """
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from typing import Any, TypeVar
 
 from django.db.models import QuerySet
@@ -20,6 +19,7 @@ from rest_framework.views import APIView
 
 from apps.shared.api.bodies import Body
 from apps.shared.api.bounds import LARGEST_INTEGER
+from apps.shared.api.moments import Moment
 from apps.shared.api.numbers import Id
 from apps.shared.api.origin import origin_of
 from apps.shared.identity.caller import caller_id
@@ -81,24 +81,13 @@ class _OfAService(APIView):
         )
 
 
-class _Moment(serializers.DateTimeField):
-    """A moment that no reader can take for another: its offset from UTC must be given."""
-
-    default_error_messages = {"naive": "Give the offset from UTC: 2030-01-01T00:00:00Z."}
-
-    def enforce_timezone(self, value: datetime) -> datetime:
-        if value.tzinfo is None:
-            self.fail("naive")
-        return super().enforce_timezone(value)
-
-
 class PermissionListView(_OfAService, ListAPIView[ServicePermission]):
     """The permissions that users have at a service, expired ones too, and the way to give one."""
 
     class PermissionInput(Body):
         user = Id(max_value=LARGEST_INTEGER, source="user_id")
         permission = serializers.ChoiceField(choices=ServicePermission.Kind.choices)
-        expires_at = _Moment(
+        expires_at = Moment(
             required=False, allow_null=True, help_text="In the future; null for never."
         )
         is_active = serializers.BooleanField(required=False)
@@ -308,7 +297,7 @@ class AddMemberView(_OfAService):
 
     class AddMemberInput(Body):
         user_id = Id(max_value=LARGEST_INTEGER)
-        expires_at = _Moment(
+        expires_at = Moment(
             required=False,
             allow_null=True,
             default=None,

@@ -17,6 +17,7 @@ from federated_imputation.monolith.accounts.operations import record_audit, stor
 from federated_imputation.monolith.accounts.pages import RightsAdmin, WatchedAdmin
 from federated_imputation.monolith.files.models import GenotypeFile, ResultFile
 from federated_imputation.monolith.jobs.models import JobStatusUpdate
+from federated_imputation.monolith.jobs.plans.models import JobBatch, JobTemplate, ScheduledJob
 from federated_imputation.monolith.registry.models import ServiceConfiguration
 from tests.factories import NOW, PASSWORD, make_job, make_panel, make_service, make_user
 
@@ -52,6 +53,13 @@ def rows():
         "referencepanel": panel,
         "serviceconfiguration": ServiceConfiguration.objects.create(service=service),
         "imputationjob": job,
+        "jobtemplate": JobTemplate.objects.create(
+            user=user, name="All", service=service, reference_panel=panel
+        ),
+        "jobbatch": JobBatch.objects.create(user=user, name="All"),
+        "scheduledjob": ScheduledJob.objects.create(
+            user=user, name="All", schedule_type="once", scheduled_time=NOW
+        ),
         "jobstatusupdate": JobStatusUpdate.objects.create(job=job, status="pending"),
         "genotypefile": GenotypeFile.objects.create(
             user=user, name="study.vcf", path="genotypes/x", size=1, sha256="0" * 64, format="vcf"

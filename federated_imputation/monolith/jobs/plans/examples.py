@@ -1,0 +1,63 @@
+"""Examples of what the API says of templates, batches and schedules, by names of fields."""
+
+from typing import Any, Final
+
+__all__ = ["EXAMPLES"]
+
+_TEMPLATE: Final = "5f0e8a52-6c0b-4a6e-9d55-0f6f1d1f7a20"
+_FILE: Final = "5f0e8a52-6c0b-4a6e-9d55-0f6f1d1f7a11"
+
+EXAMPLES: Final[dict[str, Any]] = {
+    "AcceptedBatch.jobs": 2,
+    "AcceptedBatch.message": "Batch retry requested",
+    "batch_id": "5f0e8a52-6c0b-4a6e-9d55-0f6f1d1f7a21",
+    "BatchDetailOutput.completed_jobs": 1,
+    "BatchDetailOutput.failed_jobs": 0,
+    "BatchDetailOutput.id": "5f0e8a52-6c0b-4a6e-9d55-0f6f1d1f7a21",
+    "BatchDetailOutput.name": "Cohort of 2026",
+    "BatchDetailOutput.status": "running",
+    "BatchDetailOutput.total_jobs": 2,
+    "BatchInputRequest.genotype_files": [_FILE],
+    "BatchInputRequest.name": "Cohort of 2026",
+    "BatchOutput.completed_jobs": 1,
+    "BatchOutput.failed_jobs": 0,
+    "BatchOutput.id": "5f0e8a52-6c0b-4a6e-9d55-0f6f1d1f7a21",
+    "BatchOutput.name": "Cohort of 2026",
+    "BatchOutput.status": "running",
+    "BatchOutput.total_jobs": 2,
+    "ExecutionOutput.message": "",
+    "ExecutionOutput.outcome": "submitted",
+    "execution_count": 3,
+    "inactive_because": "",
+    "is_by_hand": False,
+    "is_public": True,
+    "BatchJobCounts.cancelled": 0,
+    "BatchJobCounts.completed": 1,
+    "BatchJobCounts.pending": 0,
+    "BatchJobCounts.queued": 0,
+    "BatchJobCounts.running": 1,
+    "max_executions": 12,
+    "missed": 0,
+    "recurrence_interval": 1,
+    "refusals_in_a_row": 0,
+    "schedule_id": "5f0e8a52-6c0b-4a6e-9d55-0f6f1d1f7a22",
+    "schedule_type": "weekly",
+    "ScheduledFile.id": _FILE,
+    "ScheduledFile.name": "study.vcf.gz",
+    "ScheduledTemplate.id": _TEMPLATE,
+    "ScheduledTemplate.name": "Our settings",
+    "ScheduleOutput.id": "5f0e8a52-6c0b-4a6e-9d55-0f6f1d1f7a22",
+    "scheduled_time": "2036-03-01T02:00:00+01:00",
+    "template": _TEMPLATE,
+    "template_id": _TEMPLATE,
+    "TemplateInputRequest.name": "Our settings",
+    "TemplateOutput.id": _TEMPLATE,
+    "TemplateOutput.name": "Our settings",
+    "TemplatePanel.id": 1,
+    "TemplatePanel.name": "Kit AFR",
+    "TemplatePanel.panel_id": "apps@kit-afr@1.0.0",
+    "TemplateService.name": "AFR node",
+    "TemplateUser.id": 1,
+    "time_zone": "Africa/Bamako",
+    "usage_count": 4,
+}
