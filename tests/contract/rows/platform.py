@@ -261,7 +261,6 @@ _EVERYWHERE: Final[list[Row]] = [
             ("POST", "audit-logs/"),
             ("POST", "status-updates/"),
             ("DELETE", "result-files/"),
-            ("POST", "user-access/"),
         )
     ),
     edge(

@@ -454,7 +454,7 @@ _WORK: Final[list[Row]] = [
         status=404,
     ),
     *permissions(
-        f"POST {_ONE}sync_reference_panels/", granted=_ADMIN, status=202, at="new service"
+        f"POST {_ONE}sync_reference_panels/", granted=_SIGNED_IN, status=202, at="new service"
     ),
     success(
         f"GET {_ONE}health/",
