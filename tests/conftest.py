@@ -12,3 +12,6 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix) -
     suite = os.environ.get("TEST_SUITE", "alone")
     for database in settings.DATABASES.values():
         database.setdefault("TEST", {})["NAME"] = f"test_{suite}_{settings.DEPLOYMENT}"
+    # One server for all of them: what one keeps of row 7 is nothing to another's row 7.
+    for each in settings.CACHES.values():
+        each["KEY_PREFIX"] = f"test:{suite}:{settings.DEPLOYMENT}"

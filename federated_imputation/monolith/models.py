@@ -39,6 +39,7 @@ from federated_imputation.monolith.jobs.plans.models import (
     ScheduledExecution,
     ScheduledJob,
 )
+from federated_imputation.monolith.registry.health.models import ServiceCheck, ServiceHealth
 from federated_imputation.monolith.registry.models import (
     ImputationService,
     ReferencePanel,
@@ -70,8 +71,10 @@ __all__ = [
     "RevokedToken",
     "ScheduledExecution",
     "ScheduledJob",
+    "ServiceCheck",
     "ServiceConfiguration",
     "ServiceCredential",
+    "ServiceHealth",
     "ServicePermission",
     "ServiceStanding",
     "ServiceSync",

@@ -151,6 +151,20 @@ TOKEN_DIGEST_KEY = env.key("TOKEN_DIGEST_KEY")
 GUARDED_HTTP_ALLOW = env.words("GUARDED_HTTP_ALLOW")
 BACKGROUND_CHECKS = env.switch("BACKGROUND_CHECKS", default=not env.IS_DEVELOPMENT)
 
+# Shares its Redis with the broker and the limits, so nothing may ever clear all of it.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": f"cache:{DEPLOYMENT}",
+        "OPTIONS": {
+            "serializer": "apps.shared.caching.JsonSerializer",
+            "socket_timeout": 0.5,
+            "socket_connect_timeout": 0.5,
+        },
+    }
+}
+
 # The tick runs each second: Celery's two lines about every task would bury all others.
 LOGGING["loggers"] = {
     name: {"level": "WARNING"}
@@ -164,6 +178,7 @@ CELERY_IMPORTS = [
     "federated_imputation.monolith.files.tasks",
     "federated_imputation.monolith.jobs.tasks",
     "federated_imputation.monolith.registry.tasks",
+    "federated_imputation.monolith.registry.health.tasks",
 ]
 CELERY_TASK_IGNORE_RESULT = True
 # Threads of a worker, made when they are needed: a slow call holds one.
@@ -180,6 +195,12 @@ CELERY_BEAT_SCHEDULE = {
     "files.tick": {"task": "files.tick", "schedule": 1.0, "options": {"expires": 5}},
     "registry.tick": {"task": "registry.tick", "schedule": 5.0, "options": {"expires": 5}},
     "jobs.sweep": {"task": "jobs.sweep", "schedule": 3600.0, "options": {"expires": 600}},
+    "registry.check_health": {
+        "task": "registry.check_health",
+        "schedule": 15.0,
+        "options": {"expires": 15},
+    },
+    "registry.sweep": {"task": "registry.sweep", "schedule": 3600.0, "options": {"expires": 600}},
 }
 # Genotype files that one user keeps: all together, and so each.
 GENOTYPE_STORAGE_MB = env.integer("GENOTYPE_STORAGE_MB", default=20_000)

@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(".well-known/jwks.json", KeySetView.as_view()),
     path("api/", include("federated_imputation.monolith.accounts.urls")),
     path("api/", include("federated_imputation.monolith.registry.urls")),
+    path("api/", include("federated_imputation.monolith.registry.health.urls")),
     path("api/", include("federated_imputation.monolith.jobs.urls")),
     path("api/", include("federated_imputation.monolith.files.urls")),
     path("api/", include("federated_imputation.monolith.dashboard.urls")),

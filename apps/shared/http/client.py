@@ -27,7 +27,7 @@ from apps.shared.http.transport import Exchange, GuardedAdapter, Limits
 
 __all__ = ["LIMITS", "Answer", "Body", "GuardedClient", "Kind", "OpenAnswer"]
 
-Kind = Literal["call", "upload", "download"]
+Kind = Literal["call", "upload", "download", "probe"]
 
 HOUR: Final = 3600.0
 LIMITS: Final[Mapping[Kind, Limits]] = MappingProxyType(
@@ -35,6 +35,7 @@ LIMITS: Final[Mapping[Kind, Limits]] = MappingProxyType(
         "call": Limits(connect=10, write=30, idle=30, total=120, answer=64 * 2**20),
         "upload": Limits(connect=10, write=60, idle=300, total=12 * HOUR, answer=2**20),
         "download": Limits(connect=10, write=30, idle=60, total=12 * HOUR, answer=2**38),
+        "probe": Limits(connect=3, write=3, idle=5, total=5, answer=2**18),
     }
 )
 _BLOCK = 1 << 18

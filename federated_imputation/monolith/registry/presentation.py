@@ -65,13 +65,19 @@ def health_message(standing: Standing) -> str:
     )
 
 
-def health_status(standing: Standing, *, checks_are_running: bool) -> str:
+def health_status(standing: Standing, *, last: str, checks_are_running: bool) -> str:
     """The word for a service's health: "unhealthy" while jobs find that it does not answer.
 
-    Otherwise "not checked" while nothing checks, else not known yet.
+    Otherwise what the last check found. Before the first, "not checked" while nothing checks by
+    itself, else not known yet.
+
+    Args:
+        last: Of that check; '' when there was none.
     """
     if standing.is_open:
         return "unhealthy"
+    if last:
+        return last
     return "unknown" if checks_are_running else "not checked"
 
 

@@ -54,7 +54,7 @@ def services(
     continent: str = "",
     search: str = "",
 ) -> QuerySet[ImputationService]:
-    """Services by id, each with its `standing` and `reference_panels_count`, its active panels.
+    """Services by id with `standing`, `health` and `reference_panels_count`, their active panels.
 
     Args:
         is_active: `None` for both.
@@ -64,7 +64,7 @@ def services(
         continent: Exactly this one, in any case; '' for all.
         search: A part of name, description, location or continent, in any case.
     """
-    found = ImputationService.objects.select_related("standing").annotate(
+    found = ImputationService.objects.select_related("standing", "health").annotate(
         reference_panels_count=Count("reference_panels", filter=Q(reference_panels__is_active=True))
     )
     if is_active is not None:

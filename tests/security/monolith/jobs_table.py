@@ -455,6 +455,8 @@ _SERVICE: Final = {
     "api_type": "michigan",
     "api_url": "https://imputation.example.org",
 }
+_READS_REGISTRY: Final = names(PEOPLE, scripts("registry:read"), SCRIPT_OF_ADMIN)
+_WRITES_REGISTRY: Final = names(PEOPLE, scripts("registry:write"), SCRIPT_OF_ADMIN)
 
 _REGISTRY: Final = [
     *endpoint("api/services/", POST={ADMINS: 201}, body=json_body(name="New node", **_SERVICE)),
@@ -521,6 +523,12 @@ _REGISTRY: Final = [
         "api/services/<int:service_id>/sync_status/",
         GET={names(PEOPLE, scripts("registry:read"), SCRIPT_OF_ADMIN): 200},
     ),
+    *endpoint("api/services/<int:service_id>/health/", GET={_READS_REGISTRY: 200}),
+    *endpoint("api/services/<int:service_id>/cache_info/", GET={_READS_REGISTRY: 200}),
+    *endpoint("api/services/<int:service_id>/clear_cache/", POST={_WRITES_REGISTRY: 200}),
+    *endpoint("api/services/health_all/", GET={_READS_REGISTRY: 200}),
+    *endpoint("api/services/cache_stats/", GET={_READS_REGISTRY: 200}),
+    *endpoint("api/services/clear_all_cache/", POST={ADMINS: 200}),
     *open_to_callers("api/reference-panels/"),
     *open_to_callers("api/reference-panels/<int:panel_id>/"),
 ]

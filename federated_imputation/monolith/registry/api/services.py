@@ -25,6 +25,7 @@ from federated_imputation.monolith.accounts.queries import Capability, RightAtSe
 from federated_imputation.monolith.registry import operations, presentation, queries
 from federated_imputation.monolith.registry.access import ChangesService, MakesServices, OpenToRead
 from federated_imputation.monolith.registry.api.refusals import answering_refusals
+from federated_imputation.monolith.registry.health.queries import shown_status
 from federated_imputation.monolith.registry.hosts import refuse_uncallable
 from federated_imputation.monolith.registry.masking import holds_secret
 from federated_imputation.monolith.registry.models import ImputationService
@@ -125,7 +126,9 @@ class Service(serializers.Serializer[ImputationService]):
 
     def get_health_status(self, service: ImputationService) -> str:
         return presentation.health_status(
-            standing_shown(service), checks_are_running=settings.BACKGROUND_CHECKS
+            standing_shown(service),
+                last=shown_status(service),
+                checks_are_running=settings.BACKGROUND_CHECKS,
         )
 
     def get_health_message(self, service: ImputationService) -> str:
