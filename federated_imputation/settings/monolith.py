@@ -129,6 +129,7 @@ SPECTACULAR_SETTINGS = {
         "BatchStatus": "federated_imputation.monolith.jobs.plans.models.JobBatch.Status",
         "Healthy": ["healthy"],
         "HealthyOrNot": ["healthy", "unhealthy"],
+        "HowWell": ["healthy", "degraded", "unhealthy", "unknown"],
         "JobStatus": "federated_imputation.monolith.jobs.models.ImputationJob.Status",
         "RightAtService": "federated_imputation.monolith.accounts.models.ServicePermission.Kind",
         "RoleName": "federated_imputation.monolith.accounts.models.UserRole.Name",

@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", include("federated_imputation.monolith.jobs.urls")),
     path("api/", include("federated_imputation.monolith.files.urls")),
     path("api/", include("federated_imputation.monolith.dashboard.urls")),
+    path("api/", include("federated_imputation.monolith.monitoring.urls")),
     path("api/schema/", SchemaView.as_view(), name="schema"),
     path("api/docs/", DocsView.as_view(), name="docs"),
     path("health/", LegacyAliveView.as_view()),

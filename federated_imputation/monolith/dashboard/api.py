@@ -1,5 +1,6 @@
 """Numbers for the start page, and the health answers of the legacy system."""
 
+import logging
 from typing import Any
 
 from django.conf import settings
@@ -12,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.shared.api.passing import passing
 from apps.shared.health.checks import failing_dependencies
 from apps.shared.identity.permissions import covers
 from federated_imputation.monolith.dashboard import queries
@@ -27,10 +29,14 @@ __all__ = [
 ]
 
 
+logger = logging.getLogger(__name__)
+
+
 class StatsView(APIView):
     """The caller's own jobs in numbers; zeros for an anonymous caller.
 
-    An API token without `jobs:read` counts as anonymous.
+    An API token without `jobs:read` counts as anonymous. While the database does not answer, all is
+    zero and `status` says `fallback`: the start page then still is one.
     """
 
     permission_classes = [AllowAny]
@@ -50,13 +56,22 @@ class StatsView(APIView):
         job_stats = JobStats(source="*")
         service_stats = ServiceStats(source="*")
         recent_jobs = JobOutput(many=True)
-        status = serializers.ChoiceField(choices=["success"], default="success")
+        status = serializers.ChoiceField(choices=["success", "fallback"], default="success")
         timestamp = serializers.DateTimeField(default=timezone.now)
 
     @extend_schema(responses=StatsOutput)
     def get(self, request: Request) -> Response:
         user = request.user if covers(request, "jobs") else AnonymousUser()
         return Response(self.StatsOutput(queries.stats(user=user)).data)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """As always, but for a lost database, which may be missed before `get` is reached, too."""
+        found = passing(exc)
+        if found is None or found.status != 503:
+            return super().handle_exception(exc)
+        logger.warning("The dashboard has no numbers: %s", found.title)
+        told = dict(self.StatsOutput(queries.NOTHING_KNOWN).data)
+        return Response({**told, "status": "fallback"})
 
 
 class ServicesOverviewView(APIView):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from django.contrib.auth.models import AnonymousUser, User
 
@@ -16,7 +16,7 @@ from federated_imputation.monolith.registry.queries import (
 if TYPE_CHECKING:
     from federated_imputation.monolith.jobs.models import ImputationJob
 
-__all__ = ["ServiceOverview", "Stats", "overview_services", "stats"]
+__all__ = ["NOTHING_KNOWN", "ServiceOverview", "Stats", "overview_services", "stats"]
 
 _RECENT = 5
 _RUNNING = ("pending", "queued", "running")
@@ -42,6 +42,9 @@ class Stats:
     available_services: int
     accessible_services: int = 0
     recent_jobs: Sequence["ImputationJob"] = ()
+
+
+NOTHING_KNOWN: Final = Stats(available_services=0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -360,6 +360,8 @@ def _things_of(
         "institution": owner.profile.institution,
         "foreign member": foreign_group.memberships.get().user_id,
         "email": owner.email,
+        "metric of the machine": "memory_total",
+        "check of the machine": "threshold",
     }
 
 

@@ -6,6 +6,7 @@ from tests.security.monolith.accounts_table import ACCOUNT_ROWS
 from tests.security.monolith.actors import SAMPLE
 from tests.security.monolith.admin_table import ADMIN_ROWS
 from tests.security.monolith.jobs_table import JOB_ROWS
+from tests.security.monolith.monitoring_table import MONITORING_ROWS
 from tests.security.monolith.rows import open_to_all
 from tests.security.walk import absent
 
@@ -21,5 +22,5 @@ _ABOUT: Final = [
     *open_to_all("metrics"),
 ]
 
-_API: Final = (*ACCOUNT_ROWS, *JOB_ROWS)
+_API: Final = (*ACCOUNT_ROWS, *JOB_ROWS, *MONITORING_ROWS)
 ROWS: Final = (*absent(_API, sample=SAMPLE), *_API, *ADMIN_ROWS, *_ABOUT)

@@ -127,8 +127,8 @@ class Service(serializers.Serializer[ImputationService]):
     def get_health_status(self, service: ImputationService) -> str:
         return presentation.health_status(
             standing_shown(service),
-                last=shown_status(service),
-                checks_are_running=settings.BACKGROUND_CHECKS,
+            last=shown_status(service),
+            checks_are_running=settings.BACKGROUND_CHECKS,
         )
 
     def get_health_message(self, service: ImputationService) -> str:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError, connection
 from django.urls import path
 
 from federated_imputation.monolith.accounts.models import UserServiceAccess
@@ -54,6 +55,24 @@ def test_stats_are_zeros_for_an_anonymous_caller(client, panel):
     assert set(body["job_stats"].values()) == {0}
     assert body["service_stats"] == {"available_services": 1, "accessible_services": 0}
     assert body["recent_jobs"] == []
+
+
+@pytest.mark.django_db
+def test_stats_fall_back_to_zeros_while_the_database_does_not_answer(client, panel):
+    client.force_login(make_user(role="researcher"))
+
+    def away(execute, sql, params, many, context):
+        raise OperationalError("the connection is lost")
+
+    with connection.execute_wrapper(away):
+        answer = client.get("/api/dashboard/stats/")
+        overview = client.get("/api/dashboard/services_overview/")
+    assert answer.status_code == 200
+    body = answer.json()
+    assert body["status"] == "fallback"
+    assert set(body["job_stats"].values()) == {0}
+    assert body["service_stats"] == {"available_services": 0, "accessible_services": 0}
+    assert (body["recent_jobs"], overview.status_code) == ([], 503)
 
 
 @pytest.mark.django_db
