@@ -378,7 +378,7 @@ _MAKERS: Final[Mapping[str, _Maker]] = {
     r"new bare user": lambda scene: scene.stranger(name="new bare user", role=None),
     r"name of new user": lambda scene: scene.username_of_row(),
     r"new name": Scene.fresh_name,
-    r"new second name": Scene.fresh_name,
+    r"new second name|new key": Scene.fresh_name,
     r"name with a combining letter": lambda scene: f"{scene['new name']}e\u0301",
     r"the same name composed": lambda scene: f"{scene['new name']}\u00e9",
     r"malformed id": lambda scene: "not-a-uuid",

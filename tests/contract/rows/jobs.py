@@ -35,8 +35,18 @@ _MALFORMED: Final = (
 )
 
 
-def _submit(by: str = "researcher", **fields: Any) -> Call:
-    return call(_POST, by=by, form={**_FORM, **_FILE, **fields}, status=201, keep="new job")
+_KEY: Final = {"Idempotency-Key": the("new key")}
+_ONLY_ONE: Final = call(
+    "GET jobs/",
+    by="researcher",
+    query={"search": the("new name")},
+    status=200,
+    answer={"count": 1},
+)
+
+
+def _submit(**more: Any) -> Call:
+    return call(_POST, by="researcher", form={**_FORM, **_FILE}, status=201, keep="new job", **more)
 
 
 _LIST: Final[list[Row]] = [
@@ -253,6 +263,56 @@ _SUBMISSION: Final[list[Row]] = [
                 answer={"results": Each(ANY)},
             )
         ],
+    ),
+    success(
+        _POST,
+        "the same again under one key is the first answer",
+        by="researcher",
+        form={**_FORM, **_FILE},
+        headers=_KEY,
+        first=[_submit(headers=_KEY)],
+        status=201,
+        answer={**CREATED_JOB, "id": the("new job")},
+        carries={"Idempotent-Replayed": "true"},
+        then=[_ONLY_ONE],
+    ),
+    refusal(
+        _POST,
+        "another job under a key that was used",
+        by="researcher",
+        form={**_FORM, **_FILE, "description": "Another"},
+        headers=_KEY,
+        first=[_submit(headers=_KEY)],
+        status=422,
+        answer={"detail": str},
+    ),
+    edge(
+        _POST,
+        "the key of somebody else is no key of one's own",
+        by="other",
+        form={**_FORM, **_FILE},
+        headers=_KEY,
+        first=[_submit(headers=_KEY)],
+        status=201,
+        answer={"id": Not(the("new job"))},
+    ),
+    edge(
+        _POST,
+        "a key of 256 characters",
+        by="researcher",
+        form={**_FORM, **_FILE},
+        headers={"Idempotency-Key": "k" * 256},
+        status=400,
+    ),
+    race(
+        _POST,
+        "four at once under one key are one job",
+        *(
+            call(_POST, by="researcher", form={**_FORM, **_FILE}, headers=_KEY, status=201)
+            for _ in range(4)
+        ),
+        answers=[{201: 4}, *({201: made, 409: 4 - made} for made in (1, 2, 3))],
+        then=[_ONLY_ONE],
     ),
 ]
 
