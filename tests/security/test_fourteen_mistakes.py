@@ -505,18 +505,28 @@ def without_time(row):
 
 
 @pytest.mark.parametrize(
-    "path",
+    ("method", "path"),
     [
-        "services/bulk_update/",
-        "services/bulk_delete/",
-        "services/sync_all/",
-        "services/health_all/",
+        ("post", "services/bulk_create/"),
+        ("patch", "services/bulk_update/"),
+        ("delete", "services/bulk_delete/"),
     ],
 )
-def test_mistake_09_privilege_escalation_there_are_no_bulk_operations(ada, panel, path):
+def test_mistake_09_privilege_escalation_bulk_operations_need_more_than_a_login(
+    ada, panel, method, path
+):
     before = registry()
-    given = {"ids": [panel.service_id], "service_ids": [panel.service_id], "is_active": False}
-    assert client_of(ada).post(f"/api/{path}", given, JSON).status_code in {404, 405}
+    service = panel.service_id
+    given = {
+        "services": [{"name": "Mine", "api_url": "https://mine.example"}],
+        "updates": [{"id": service, "data": {"is_active": False}}],
+        "service_ids": [service],
+        "force_delete": True,
+    }
+
+    answer = getattr(client_of(ada), method)(f"/api/{path}", given, JSON)
+
+    assert answer.status_code == 403
     assert registry() == before
 
 

@@ -30,7 +30,7 @@ def test_every_endpoint_and_method_has_a_row_and_every_row_an_endpoint():
     assert incomplete(endpoints(), ROWS) == []
 
 
-@pytest.mark.timeout(900)  # thousands of calls in one transaction
+@pytest.mark.timeout(1_500)  # thousands of calls in one transaction
 def test_everybody_gets_what_the_table_says(scene: Scene):
     findings = list(walk(scene, cases(scene, endpoints(), ROWS)))
     assert not findings, report(findings)
