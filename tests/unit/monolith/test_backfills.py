@@ -185,10 +185,10 @@ def test_stored_files_end_with_what_they_belong_to_when_old_processes_delete(job
 def test_switch_for_mail_is_one_whoever_turns_it(db):
     profile = UserProfile.objects.create(user=make_user(), email_notifications=False)
     preference = NotificationPreference.objects.get(user_id=profile.user_id)
-    assert not preference.email_enabled
+    assert preference.email_enabled is False
     UserProfile.objects.update(email_notifications=True)
-    preference.refresh_from_db()
-    assert preference.email_enabled
+    preference = NotificationPreference.objects.get(user_id=profile.user_id)
+    assert preference.email_enabled is True
     preference.email_enabled = False
     preference.save()
     profile.refresh_from_db()
@@ -261,6 +261,7 @@ def test_status_tells_of_each_backfill_how_far_it_is(owner, panel):
         make_job(owner, panel, input_file="uploads/input/a.vcf.gz")
     as_before_the_copies()
     files = find_backfill("files-of-jobs")
+    assert files is not None
     run_batch(files, size=2, now=NOW)
     status = backfill("status")[0]
     assert status["result-files"] == {"state": "never run", "rows": 0}
@@ -332,6 +333,7 @@ def test_row_that_somebody_writes_is_left_to_the_next_pass(elsewhere):
     try:
         assert is_locked.wait(30)
         files = find_backfill("files-of-jobs")
+        assert files is not None
         first = run_batch(files, size=10, now=NOW)
         assert (first.ends_pass, first.was_vain) == (True, False)
         assert StoredFile.objects.get().job_id == free.pk
@@ -405,8 +407,8 @@ def _kill_at(points):
     legacy = values_of("default")
 
     as_before_the_copies()
-    seen = []
-    with connection.execute_wrapper(lambda *call: _counted(seen, *call)):
+    seen: list[str] = []
+    with connection.execute_wrapper(lambda *call: _counted(seen, None, *call)):
         backfill("run", "--batch", "2")
     assert len(seen) > 30
 
@@ -422,7 +424,7 @@ def _kill_at(points):
     assert values_of("default") == legacy
 
 
-def _counted(seen, execute, sql, params, many, context, kill_at=None):
+def _counted(seen, kill_at, execute, sql, params, many, context):
     if len(seen) == kill_at:
         os.kill(os.getpid(), signal.SIGKILL)
     seen.append(sql[:70])
@@ -431,11 +433,11 @@ def _counted(seen, execute, sql, params, many, context, kill_at=None):
 
 def _run_in_a_child_that_dies(*, at):
     connection.close()
-    seen = []
+    seen: list[str] = []
     child = os.fork()
     if child == 0:
         try:
-            with connection.execute_wrapper(lambda *call: _counted(seen, *call, kill_at=at)):
+            with connection.execute_wrapper(lambda *call: _counted(seen, at, *call)):
                 backfill("run", "--batch", "2")
         finally:
             os._exit(1)

@@ -12,6 +12,7 @@ import pytest
 from apps.shared.http.client import LIMITS, GuardedClient
 from apps.shared.http.errors import Cut, TimedOut
 from apps.shared.http.keeping import Connections
+from apps.shared.http.transport import Limits
 from tests.servers import free_port
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
@@ -176,9 +177,9 @@ def test_an_answer_that_breaks_off_is_not_asked_for_again(running, kept):
 
 def test_silence_on_a_kept_connection_is_a_time_out(running, kept):
     peer = running([OK, b"HTTP/1.1 200 OK\r\n", OK])
-    impatient = {"call": LIMITS["call"].__class__(connect=5, write=5, idle=0.2, total=5, answer=99)}
+    impatient = Limits(connect=5, write=5, idle=0.2, total=5, answer=99)
     client = GuardedClient(
-        allow=frozenset({peer.target}), kept=kept, limits={**LIMITS, **impatient}
+        allow=frozenset({peer.target}), kept=kept, limits={**LIMITS, "call": impatient}
     )
 
     client.call("GET", peer.url)
