@@ -31,9 +31,11 @@ _SECRET: Final = frozenset(
     }
 )
 _OF_THE_RUN: Final = frozenset({"resource_id", "user_agent"})
-# Numbers that name rows.
+# Numbers that name rows, and those that count what the rows before made.
 _NUMBERS: Final = frozenset(
     {
+        "accessible_services",
+        "available_services",
         "count",
         "granted_by",
         "created_by",
@@ -53,12 +55,16 @@ _NUMBERS: Final = frozenset(
         "user_id",
     }
 )
+# Whether there are more pages depends on what the rows before made.
+_LINKS: Final = frozenset({"next", "previous"})
 _KEPT: Final = 2  # elements of a list
 
 
 def scrubbed(value: Any, *, key: str = "") -> Any:
     """`value` with one id, moment, name and secret for all of each, and short lists."""
     match value:
+        case _ if key in _LINKS:
+            return None
         case dict():
             return {name: scrubbed(inner, key=name) for name, inner in value.items()}
         case list() | tuple():

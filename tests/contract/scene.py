@@ -8,8 +8,9 @@ can; what stays is told.
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, Final
 
 from tests.contract.client import Answer, Client
@@ -275,8 +276,12 @@ class Scene:
         found = self.ask("anonymous", "GET", "reference-panels/", params={"service": self[service]})
         return found["results"][0]["id"]
 
-    def _services(self) -> Any:
-        return self.ask("anonymous", "GET", "services/")["results"]
+    def _services(self) -> Iterator[dict[str, Any]]:
+        for page in count(1):
+            found = self.ask("anonymous", "GET", "services/", params={"page": page})
+            yield from found["results"]
+            if found["next"] is None:
+                return
 
     def new_service(self) -> Any:
         return self.ask(

@@ -6,19 +6,15 @@ from typing import Final
 from tests.contract.row import Row
 from tests.contract.rows import accounts, auth, jobs, platform, registry, rights
 
-__all__ = ["AWAITED", "ENDPOINTS", "ROWS"]
+__all__ = ["ENDPOINTS", "ROWS"]
 
-_HERE: Final = Path(__file__).parent
+_LIST: Final = Path(__file__).parents[1] / "endpoints.txt"
 
-
-def _lines(name: str) -> tuple[str, ...]:
-    text = (_HERE.parent / name).read_text(encoding="utf-8")
-    return tuple(line for line in text.splitlines() if line and not line.startswith("#"))
-
-
-ENDPOINTS: Final = _lines("endpoints.txt")
-# Of these, what our own server does not answer yet.
-AWAITED: Final = frozenset(_lines("awaited.txt"))
+ENDPOINTS: Final = tuple(
+    line
+    for line in _LIST.read_text(encoding="utf-8").splitlines()
+    if line and not line.startswith("#")
+)
 ROWS: Final[tuple[Row, ...]] = (
     *auth.ROWS,
     *accounts.ROWS,

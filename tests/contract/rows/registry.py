@@ -477,7 +477,7 @@ _WORK: Final[list[Row]] = [
     success(
         f"GET {_ONE}cache_info/",
         "of a service",
-        at="own service",
+        at="new service",
         by="researcher",
         answer=dict,
         example="registry/cache-info",
