@@ -19,7 +19,8 @@ __all__ = ["correct_storage_used", "recount_on_commit", "recount_storage"]
 
 def recount_on_commit(*, user_id: int) -> None:
     """Count what the user stores once the transaction under way is kept; never its failure."""
-    transaction.on_commit(partial(recount_storage, user_id=user_id), robust=True)
+    # Not a partial: of a failure Django tells the function's name, and a partial has none.
+    transaction.on_commit(lambda: recount_storage(user_id=user_id), robust=True)
 
 
 def recount_storage(*, user_id: int) -> None:
