@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
@@ -71,7 +71,11 @@ class TidyUploadHandler(TemporaryFileUploadHandler):
 
 
 class DigestingUploadHandler(TidyUploadHandler):
-    """Writes each file to the disk once, and computes its SHA-256 meanwhile."""
+    """Writes each file to the disk once, and computes its SHA-256 meanwhile.
+
+    Both are done beside the reading: while one piece is written, the next is looked through for the
+    end of the part. What goes wrong with a piece is raised with the next one, or at the end.
+    """
 
     file_class = DigestedFile
 
@@ -79,21 +83,30 @@ class DigestingUploadHandler(TidyUploadHandler):
         super().new_file(*args, **kwargs)
         self._digest = hashlib.sha256()
         self._beside = ThreadPoolExecutor(1)
+        self._keeping: Future[None] | None = None
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes | None:
-        # Both let go of the interpreter lock, so the disk does not wait for the digest.
-        digested = self._beside.submit(self._digest.update, raw_data)
-        try:
-            return super().receive_data_chunk(raw_data, start)
-        finally:
-            digested.result()
+        self._settle()
+        self._keeping = self._beside.submit(self._keep, raw_data, start)
+        return None
 
     def file_complete(self, file_size: int) -> "UploadedFile[bytes] | None":
         self._beside.shutdown()
+        self._settle()
         self.file.sha256 = self._digest.hexdigest()
         return super().file_complete(file_size)
 
     def upload_interrupted(self) -> None:
-        super().upload_interrupted()
         if hasattr(self, "_beside"):
             self._beside.shutdown()
+        super().upload_interrupted()
+
+    def _keep(self, piece: bytes, start: int) -> None:
+        self._digest.update(piece)
+        super().receive_data_chunk(piece, start)
+
+    def _settle(self) -> None:
+        """Wait for the piece before; raise what went wrong with it."""
+        keeping, self._keeping = self._keeping, None
+        if keeping is not None:
+            keeping.result()
