@@ -30,6 +30,11 @@ _PROFILE: Final = (
     r"A profile stays with its user\.",
 )
 _RIGHT: Final = (r"There is no such user\.", r"The user has this permission already\.", *_TIME)
+_ACCESS: Final = (
+    r"Invalid pk ",
+    r"A row of access stays with its ",
+    r"The user has ",
+)
 _GROUP: Final = (
     r"The service has a group of this name already\.",
     r"All must be permissions of this service\.",
@@ -64,6 +69,12 @@ _JOB: Final = (
     r'".*" is not a known build',
     r'".*" is none of: ',
 )
+_STUDY: Final = (
+    r"A list of targets is needed; in a form, as JSON\.",
+    r"Name \d+ to \d+ targets\.",
+    r"An earlier target names this service and this panel\.",
+    *_JOB,
+)
 _BATCH: Final = (
     r"[^:]+: ",  # a file's name, and why its service does not take it
     r"A file is named twice\.",
@@ -92,6 +103,10 @@ REFUSALS: Final[Mapping[str, tuple[str, ...]]] = {
         *_PANEL,
     ),
     "POST /api/jobs/": _JOB,
+    "POST /api/jobs/multi_service/": _STUDY,
+    "DELETE /api/parent-jobs/{parent_id}/": (r"A job of this study is ",),
+    "POST /api/parent-jobs/{parent_id}/cancel/": (r"All jobs of this study are over",),
+    "POST /api/parent-jobs/{parent_id}/retry/": (r"No job of this study ",),
     "DELETE /api/jobs/{job_id}/": (r"A job that is ",),
     "POST /api/jobs/{job_id}/cancel/": (r"A job that is ",),
     "POST /api/jobs/{job_id}/retry/": (r"A job that is ",),
@@ -106,7 +121,11 @@ REFUSALS: Final[Mapping[str, tuple[str, ...]]] = {
     "PATCH /api/services/{service_id}/": _SERVICE,
     "DELETE /api/services/{service_id}/": (r".* has \d+ jobs that are not over\.",),
     "POST /api/services/bulk_create/": _SERVICE,
-    "PATCH /api/services/bulk_update/": (*_SERVICE, r"There is no such service\."),
+    "PATCH /api/services/bulk_update/": (
+        r"This field is required\.",  # in the description of a PATCH no field is
+        r"There is no such service\.",
+        *_SERVICE,
+    ),
     "DELETE /api/services/bulk_delete/": (
         r"This field is required\.",  # OpenAPI 3.0 describes no body of a DELETE
         r"There is no such service\.",
@@ -142,6 +161,9 @@ REFUSALS: Final[Mapping[str, tuple[str, ...]]] = {
     "PUT /api/templates/{template_id}/": _JOB,
     "PATCH /api/templates/{template_id}/": _JOB,
     "POST /api/templates/{template_id}/use/": _JOB,
+    "POST /api/user-access/": _ACCESS,
+    "PUT /api/user-access/{access_id}/": _ACCESS,
+    "PATCH /api/user-access/{access_id}/": _ACCESS,
     "POST /api/users/": (*_USER, *_PASSWORD, *_PROFILE),
     "PUT /api/users/{user_id}/": _USER,
     "PATCH /api/users/{user_id}/": _USER,
