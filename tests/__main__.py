@@ -60,7 +60,13 @@ SUITES = (
         paths=("tests/security",),
         ignored=("tests/security/node",),
     ),
-    Suite(name="monolith", deployment="monolith", paths=("tests/unit/monolith",)),
+    Suite(name="jobs", deployment="monolith", paths=("tests/unit/monolith/jobs",)),
+    Suite(
+        name="monolith",
+        deployment="monolith",
+        paths=("tests/unit/monolith",),
+        ignored=("tests/unit/monolith/jobs",),
+    ),
     Suite(name="contract", deployment="monolith", paths=("tests/contract",)),
     Suite(
         name="libraries",

@@ -79,6 +79,7 @@ _BATCH: Final = (
     r"[^:]+: ",  # a file's name, and why its service does not take it
     r"A file is named twice\.",
     r"Name a template, or a service and a panel; not both\.",
+    r"This field is required unless `template` is given\.",
     *_JOB,
 )
 _NOT_A_SCHEDULE: Final = (
@@ -162,7 +163,6 @@ REFUSALS: Final[Mapping[str, tuple[str, ...]]] = {
     "PATCH /api/templates/{template_id}/": _JOB,
     "POST /api/templates/{template_id}/use/": _JOB,
     "POST /api/user-access/": _ACCESS,
-    "PUT /api/user-access/{access_id}/": _ACCESS,
     "PATCH /api/user-access/{access_id}/": _ACCESS,
     "POST /api/users/": (*_USER, *_PASSWORD, *_PROFILE),
     "PUT /api/users/{user_id}/": _USER,

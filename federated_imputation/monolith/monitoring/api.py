@@ -157,7 +157,7 @@ class MonitoringHealthView(APIView):
 
 
 class EchoView(APIView):
-    """What was sent: the method and `message`, never a header.
+    """What was sent: the method and `text`, never a header.
 
     Nobody is asked who he is, so that nothing of a session can be in the answer.
     """
@@ -166,36 +166,36 @@ class EchoView(APIView):
     authentication_classes = []
 
     class EchoFilter(Filters):
-        message = serializers.CharField(required=False, default="", max_length=_LONGEST_ECHO)
+        text = serializers.CharField(required=False, default="", max_length=_LONGEST_ECHO)
 
     class EchoBody(Body):
-        message = serializers.CharField(
+        text = serializers.CharField(
             required=False, default="", allow_blank=True, max_length=_LONGEST_ECHO
         )
 
     class Echo(serializers.Serializer[Any]):
         status = serializers.ChoiceField(choices=["ok"])
         method = serializers.ChoiceField(choices=["GET", "POST"])
-        message = serializers.CharField()
+        text = serializers.CharField()
         timestamp = serializers.DateTimeField()
 
     @extend_schema(parameters=[EchoFilter], responses=Echo)
     def get(self, request: Request) -> Response:
-        """The message of the query."""
-        return self._echo("GET", self.EchoFilter.of(request)["message"])
+        """The text of the query."""
+        return self._echo("GET", self.EchoFilter.of(request)["text"])
 
     @extend_schema(request=EchoBody, responses=Echo)
     def post(self, request: Request) -> Response:
-        """The message of the body."""
+        """The text of the body."""
         given = self.EchoBody(data=request.data)
         given.is_valid(raise_exception=True)
-        return self._echo("POST", given.validated_data["message"])
+        return self._echo("POST", given.validated_data["text"])
 
-    def _echo(self, method: str, message: str) -> Response:
+    def _echo(self, method: str, text: str) -> Response:
         output = {
             "status": "ok",
             "method": method,
-            "message": message,
+            "text": text,
             "timestamp": timezone.now(),
         }
         return Response(self.Echo(output).data, headers={"Cache-Control": "no-store"})

@@ -23,5 +23,5 @@ MONITORING_ROWS: Final = (
     ),
     *open_to_all("api/monitoring/health/"),
     *open_to_all("api/test/"),
-    *endpoint("api/test/", POST={EVERYBODY: 200}, body=form(message="hello")),
+    *endpoint("api/test/", POST={EVERYBODY: 200}, body=form(text="hello")),
 )

@@ -163,6 +163,7 @@ WITHOUT_COOKIES = {
     "/api/auth/token/revoke/",
     "/api/schema/",
     "/api/docs/",
+    "/api/test/",
 }
 
 

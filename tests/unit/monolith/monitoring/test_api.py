@@ -128,19 +128,19 @@ def test_disk_is_that_of_the_folder_even_before_it_exists(tmp_path):
 
 def test_echo_repeats_the_message_and_no_header(client):
     secrets = {"Authorization": "Bearer SECRET", "Cookie": "sessionid=SECRET"}
-    shown = client.get("/api/test/?message=h%C3%A9llo&token=SECRET", headers=secrets)
+    shown = client.get("/api/test/?text=h%C3%A9llo&token=SECRET", headers=secrets)
     assert (shown.status_code, shown.headers["Cache-Control"]) == (200, "no-store")
-    assert shown.json().keys() == {"status", "method", "message", "timestamp"}
-    assert (shown.json()["method"], shown.json()["message"]) == ("GET", "héllo")
+    assert shown.json().keys() == {"status", "method", "text", "timestamp"}
+    assert (shown.json()["method"], shown.json()["text"]) == ("GET", "héllo")
     assert b"SECRET" not in shown.content
-    sent = client.post("/api/test/", {"message": "<b>"}, content_type="application/json")
-    assert (sent.json()["method"], sent.json()["message"]) == ("POST", "<b>")
+    sent = client.post("/api/test/", {"text": "<b>"}, content_type="application/json")
+    assert (sent.json()["method"], sent.json()["text"]) == ("POST", "<b>")
     assert sent.headers["Content-Type"] == "application/json"
-    assert client.post("/api/test/").json()["message"] == ""
+    assert client.post("/api/test/").json()["text"] == ""
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_echo_refuses_a_long_message(client, method):
-    answer = getattr(client, method)("/api/test/", {"message": "x" * 1001})
+    answer = getattr(client, method)("/api/test/", {"text": "x" * 1001})
     assert answer.status_code == 400
-    assert "message" in answer.json()
+    assert "text" in answer.json()
