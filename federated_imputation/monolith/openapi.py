@@ -80,7 +80,7 @@ _VALUES: Final[dict[str, Any]] = {
     "Echo.method": "GET",
     "Echo.status": "ok",
     "EchoBodyRequest.text": "hello",
-    "message": "hello",
+    "text": "hello",
     "email": "ada@example.org",
     "environment": "production",
     "error_count": 1,
