@@ -17,6 +17,7 @@ from federated_imputation.monolith.accounts.models import AuditLog, AuditSeal
 from federated_imputation.monolith.accounts.operations import record_audit
 from federated_imputation.monolith.accounts.queries import AuditHead, verify_audit_log
 from tests.factories import NOW, make_user
+from tests.locks import waiting_for_a_lock
 
 pytestmark = pytest.mark.django_db
 
@@ -418,11 +419,9 @@ def test_a_transaction_that_cannot_see_the_newest_seal_fails_and_forks_nothing()
 
 
 def _wait_until_somebody_waits():
-    with connection.cursor() as cursor:
-        for _ in range(1_000):
-            cursor.execute("SELECT count(*), pg_sleep(0.01) FROM pg_locks WHERE NOT granted")
-            if cursor.fetchone()[0]:
-                return
+    for _ in range(1_000):
+        if waiting_for_a_lock():
+            return
     raise AssertionError("Nobody waits.")
 
 

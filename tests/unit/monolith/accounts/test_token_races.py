@@ -7,7 +7,6 @@ that they meet at the one statement that decides.
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from threading import Event
 
 import pytest
 from django.db import connection, connections, transaction
@@ -17,6 +16,7 @@ from django.utils import timezone
 from federated_imputation.monolith.accounts.models import ApiToken, SigningKey, TokenFamily
 from federated_imputation.monolith.accounts.operations.keys import rotate_keys
 from tests.factories import PASSWORD, make_user
+from tests.locks import waiting_for_a_lock
 from tests.unit.monolith.accounts.login import log_in, opens, post, refresh
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -61,16 +61,10 @@ class _Meeting:
 
     def wait_until_all_wait(self):
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while self._waiting() < len(self.calls):
+        while waiting_for_a_lock() < len(self.calls):
             done = [call.result() for call in self.calls if call.done()]
             assert not done, f"it did not wait: {done}"
             assert time.monotonic() < deadline
-            Event().wait(0.01)
-
-    def _waiting(self):
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
-            return cursor.fetchone()[0]
 
 
 def statuses(answers):

@@ -18,6 +18,7 @@ from federated_imputation.monolith.jobs.states import Status
 from federated_imputation.monolith.registry.models import ReferencePanel
 from tests.factories import make_job, make_user
 from tests.genotype_files import vcf
+from tests.locks import waiting_for_a_lock
 from tests.unit.monolith.jobs.plans_world import (
     client_of,
     new_panel,
@@ -234,6 +235,41 @@ def test_jobs_that_end_at_the_same_time_are_all_counted(panel):
         list(pool.map(complete, jobs))
     batch.refresh_from_db()
     assert (batch.status, batch.completed_jobs) == ("completed", 4)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("call", "status", "answer"),
+    [
+        (lambda client, where: send(client, f"{where}cancel/"), "running", 202),
+        (lambda client, where: send(client, f"{where}retry/"), "failed", 202),
+        (lambda client, where: client.delete(where), "failed", 204),
+    ],
+    ids=["cancel", "retry", "delete"],
+)
+def test_job_that_is_deleted_meanwhile_is_passed_over(panel, call, status, answer):
+    user = make_user("ada", role="researcher")
+    batch = JobBatch.objects.create(user=user, name="Cohort")
+    jobs = [make_job(user, panel, status=status, external_job_id="x") for _ in range(2)]
+    BatchJob.objects.bulk_create(
+        BatchJob(batch=batch, job=job, position=position) for position, job in enumerate(jobs, 1)
+    )
+
+    def ask():
+        try:
+            return call(client_of(user), f"/api/batches/{batch.pk}/")
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            jobs[0].delete()
+            asked = pool.submit(ask)
+            while not waiting_for_a_lock():
+                assert not asked.done(), asked.result()
+        answered = asked.result(60)
+
+    assert answered.status_code == answer, answered.content
 
 
 def test_cancel_ends_what_is_not_over(client, template_id):

@@ -6,6 +6,7 @@ once, and what was done before a crash stays done.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,12 @@ from federated_imputation.monolith.jobs import operations as jobs
 from federated_imputation.monolith.jobs.checks import CheckedJob, checked
 from federated_imputation.monolith.jobs.creation import insert_jobs, removed_when_refused, stored
 from federated_imputation.monolith.jobs.history import lock
-from federated_imputation.monolith.jobs.operations import InvalidJob, NewJob, NotAllowedNow
+from federated_imputation.monolith.jobs.operations import (
+    InvalidJob,
+    JobGone,
+    NewJob,
+    NotAllowedNow,
+)
 from federated_imputation.monolith.jobs.plans import queries
 from federated_imputation.monolith.jobs.plans.decisions import FINAL, batch_status
 from federated_imputation.monolith.jobs.plans.models import (
@@ -103,8 +109,8 @@ def cancel_batch(batch: JobBatch, *, user_id: int, origin: Origin, now: datetime
         try:
             jobs.cancel_job(job.pk, user_id=user_id, origin=origin, now=now)
             asked += 1
-        except NotAllowedNow:
-            continue  # it ended meanwhile
+        except (JobGone, NotAllowedNow):
+            continue  # it was deleted or ended meanwhile
     if not asked:
         raise NotAllowedNow("No job of this batch can be cancelled: all of them are over.")
     _audit("cancel_batch", batch, user_id=user_id, origin=origin, now=now, jobs=asked)
@@ -127,8 +133,8 @@ def retry_batch(
         try:
             jobs.retry_job(job.pk, user_id=user_id, origin=origin, now=now, user_token=user_token)
             again += 1
-        except NotAllowedNow:
-            continue  # somebody took it up meanwhile
+        except (JobGone, NotAllowedNow):
+            continue  # somebody deleted it or took it up meanwhile
     if not again:
         raise NotAllowedNow("No job of this batch failed, so there is none to retry.")
     _audit("retry_batch", batch, user_id=user_id, origin=origin, now=now, jobs=again)
@@ -150,7 +156,8 @@ def delete_batch(batch: JobBatch, *, user_id: int, origin: Origin, now: datetime
     if status not in FINAL:
         raise NotAllowedNow(f"A batch that is {status} cannot be deleted; cancel it first.")
     for job_id in members:
-        jobs.delete_job(job_id, user_id=user_id, origin=origin, now=now)
+        with suppress(JobGone):  # deleted before it was locked
+            jobs.delete_job(job_id, user_id=user_id, origin=origin, now=now)
     _audit("delete_batch", batch, user_id=user_id, origin=origin, now=now, jobs=len(members))
     JobBatch.objects.filter(pk=batch.pk).delete()
 
