@@ -26,6 +26,7 @@ from federated_imputation.monolith.accounts.secrets import encrypt
 from federated_imputation.monolith.jobs import lease, looks
 from federated_imputation.monolith.jobs.decisions import Work, looked
 from federated_imputation.monolith.jobs.models import ImputationJob, JobWork
+from federated_imputation.monolith.jobs.pace import next_look
 from federated_imputation.monolith.jobs.states import Status
 from federated_imputation.monolith.registry.models import ImputationService
 from tests.factories import make_panel, make_service, make_user
@@ -108,7 +109,7 @@ def test_follow(transactional_db: None, tmp_path: Path) -> None:
             job=job,
             phase="follow",
             quiet_polls=polls,
-            next_poll_at=timezone.now() + timedelta(seconds=chance.uniform(0, pace)),
+            next_poll_at=next_look(now - timedelta(seconds=chance.uniform(0, pace)), wait=pace),
         )
         for job in jobs
     )

@@ -214,6 +214,10 @@ class Site:
                 found[str(path.relative_to(root))] = path.stat().st_size
         return found
 
+    def last_words(self, process: str) -> str:
+        """The end of a process's log, for a reader of a failed test."""
+        return "\n".join(self.state.log(process).read_text(errors="replace").splitlines()[-60:])
+
     def open_files(self, process: str) -> int:
         return int(psutil.Process(self.pid(process)).num_fds())
 

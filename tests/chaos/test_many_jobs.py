@@ -75,9 +75,18 @@ def _run(site: Site, service: MichiganServer, folder: Path, *, jobs: int, second
     assert len(set(ids)) == jobs
     assert site.job_count() == before + jobs
     assert {service.submissions[f"fip-{job_id}"] for job_id in ids} == {1}
-    assert {sum(job.downloaded.values()) for job in service.jobs.values()} == {len(service.files)}
+    assert _fetched_again(site, service) == {}, site.last_words("monolith-worker")
     for job_id in ids[:: max(1, jobs // 10)]:
         assert len(site.api.files(job_id)) == len(service.files)
+
+
+def _fetched_again(site: Site, service: MichiganServer) -> dict[str, list[str]]:
+    """Jobs whose files were not fetched just once, with what their owners read about it."""
+    return {
+        job.name: [event.message for event in site.api.job(job.name.removeprefix("fip-")).events]
+        for job in service.jobs.values()
+        if sum(job.downloaded.values()) != len(service.files)
+    }
 
 
 def _statuses(site: Site, ids: list[str]) -> Counter[str]:

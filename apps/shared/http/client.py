@@ -265,7 +265,12 @@ class GuardedClient:
         try:
             for value in sent.values():
                 value.encode("latin-1")  # as http.client will, with the value in its complaint
-            prepared = requests.Request(method, url, headers=sent, data=data).prepare()
+            # Piece by piece: `Request.prepare` would look for cookies and for a login in the URL.
+            prepared = requests.PreparedRequest()
+            prepared.prepare_method(method)
+            prepared.prepare_url(url, None)
+            prepared.prepare_headers(sent)
+            prepared.prepare_body(data, None)
         except (requests.RequestException, UnicodeError, ValueError):
             failed = True  # the exception holds the URL or the header, so it ends here
         if failed:

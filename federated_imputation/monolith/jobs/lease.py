@@ -14,7 +14,7 @@ from typing import Final
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Count, F, Q
+from django.db.models import Count, F, Q, prefetch_related_objects
 
 from apps.shared.leases import LEASE, Claim, Hold, LeaseLost, Leases, held
 from federated_imputation.monolith.jobs.models import JobWork
@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 _AT_ONCE: Final = 200
-LOOKS_AT_ONCE: Final = 50
+LOOKS_AT_ONCE: Final = 100
 # Of one service, so that a slow one does not take every thread.
 _LOOKS_UNDER_WAY: Final = 4 * LOOKS_AT_ONCE
 _LOOKS_A_TICK: Final = 1000
@@ -80,12 +80,14 @@ def claim_due_looks(*, now: datetime, most: int = _LOOKS_A_TICK) -> list[list[uu
     A service at which enough are under way comes when they are done, and the jobs of others before
     the rest of its own.
     """
+    unannounced = Q(dispatched_until__isnull=True) | Q(dispatched_until__lte=now)
+    waiting = JobWork.objects.filter(_IS_LOOK, unannounced, next_poll_at__lte=now)
+    if not waiting.exists():
+        return []  # as most ticks find it, at the least cost
     under_way = _looks_under_way(now)
     full = [service_id for service_id, many in under_way.items() if many >= _LOOKS_UNDER_WAY]
-    unannounced = Q(dispatched_until__isnull=True) | Q(dispatched_until__lte=now)
     due = list(
-        JobWork.objects.select_for_update(skip_locked=True, of=("self",))
-        .filter(_IS_LOOK, unannounced, next_poll_at__lte=now)
+        waiting.select_for_update(skip_locked=True, of=("self",))
         .exclude(job__service_id__in=full)
         .order_by("next_poll_at", "job_id")
         .values_list("job__service_id", "job_id")[:most]
@@ -128,10 +130,12 @@ def claim_looks(job_ids: Iterable[uuid.UUID], *, now: datetime) -> list[JobWork]
     """Take those of the jobs that are due for a look and free, with their jobs and services."""
     rows = list(
         JobWork.objects.select_for_update(skip_locked=True, of=("self",))
-        .select_related("job__service")
+        .select_related("job")
         .filter(_IS_LOOK, next_poll_at__lte=now, job_id__in=list(job_ids))
         .order_by("next_poll_at", "job_id")
     )
+    # One service object for all of its jobs, since a batch is of one.
+    prefetch_related_objects([row.job for row in rows], "service")
     until = now + LOOK_LEASE
     JobWork.objects.filter(job_id__in=[row.job_id for row in rows]).update(
         fence=F("fence") + 1, lease_until=until, dispatched_until=None
@@ -183,5 +187,15 @@ def keep_quiet(looks: Sequence[Quiet], *, now: datetime) -> None:
 
 def give_back(claimed: Iterable[tuple[uuid.UUID, int]]) -> None:
     """Let go of jobs, given with their fences, that were not looked at; they stay due."""
-    for job_id, fence in claimed:
-        JobWork.objects.filter(job_id=job_id, fence=fence).update(lease_until=None)
+    left = dict(claimed)
+    if not left:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE imputation_jobwork AS work SET lease_until = NULL
+            FROM unnest(%s::uuid[], %s::bigint[]) AS claimed (job_id, fence)
+            WHERE work.job_id = claimed.job_id AND work.fence = claimed.fence
+            """,
+            [list(left), list(left.values())],
+        )

@@ -26,6 +26,7 @@ from federated_imputation.monolith.jobs.decisions import Outcome, Work
 from federated_imputation.monolith.jobs.history import lock, record, work_of
 from federated_imputation.monolith.jobs.lease import Quiet
 from federated_imputation.monolith.jobs.models import ImputationJob, JobWork
+from federated_imputation.monolith.jobs.pace import next_look
 from federated_imputation.monolith.jobs.states import FINAL
 from federated_imputation.monolith.registry import operations as registry
 from federated_imputation.monolith.registry.queries import standing_of
@@ -152,7 +153,7 @@ class _Batch:
                 job_id=row.job_id,
                 fence=row.fence,
                 quiet_polls=outcome.work.quiet_polls,
-                next_poll_at=self._clock() + timedelta(seconds=outcome.wait),
+                next_poll_at=next_look(self._clock(), wait=outcome.wait),
             )
         )
 

@@ -1,8 +1,10 @@
 """When to ask a service again: soon at first, ever later while nothing happens."""
 
+import math
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
-__all__ = ["back_off_seconds", "poll_seconds", "search_seconds"]
+__all__ = ["back_off_seconds", "next_look", "poll_seconds", "search_seconds"]
 
 LONGEST_POLL: Final = 30.0
 # A job that has said nothing new for about a quarter of an hour runs for hours, mostly.
@@ -11,6 +13,8 @@ LONGEST_QUIET_POLL: Final = 60.0
 LONGEST_SEARCH: Final = 60.0
 LONGEST_BACK_OFF: Final = 600.0
 LONGEST_RETRY_AFTER: Final = 3600.0  # a slip in a header must not put a job to sleep for days
+# Jobs that are looked at seldom are looked at together: what a batch costs is shared by more.
+TOGETHER: Final = 5.0
 _GROWTH: Final = 1.5
 _EXPONENT_CAP: Final = 32  # keeps the powers finite for however many failures
 
@@ -19,6 +23,14 @@ def poll_seconds(quiet_polls: int) -> float:
     """Seconds to the next look at a job that has said nothing new for `quiet_polls` looks."""
     longest = LONGEST_POLL if quiet_polls < LONG_QUIET_POLLS else LONGEST_QUIET_POLL
     return float(min(longest, _GROWTH ** min(quiet_polls, _EXPONENT_CAP)))
+
+
+def next_look(now: datetime, *, wait: float) -> datetime:
+    """When to look again after `wait` seconds, or at most `TOGETHER` later where that is long."""
+    due = now + timedelta(seconds=wait)
+    if wait < LONGEST_POLL:
+        return due
+    return datetime.fromtimestamp(math.ceil(due.timestamp() / TOGETHER) * TOGETHER, UTC)
 
 
 def search_seconds(searches: int) -> float:

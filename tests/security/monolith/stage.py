@@ -11,13 +11,19 @@ __all__ = ["MUTATED", "ROWS", "TESTS", "build_scene", "settings"]
 MUTATED: Final = (
     r"federated_imputation\.monolith\.(\w+\.){1,2}(api|queries|operations|permissions|access"
     r"|authentication|backend|rights|admin|pages)(\.\w+)*"
-    r"|apps\.shared\.identity\.permissions"
+    r"|apps\.shared\.(identity\.(permissions|sessions|tokens)|admin\.pages|(health|openapi)\.api)"
 )
 _ACCOUNTS: Final = r"federated_imputation\.monolith\.accounts\.(\w+\.)?"
 _FILES: Final = r"federated_imputation\.monolith\.files\.(\w+\.)?"
 # Of what the walk does not notice: pattern of a module's name → the tests that have to, below
 # `tests/`; the first that fits.
 TESTS: Final = {
+    r"apps\.shared\.identity\.sessions": "unit/monolith/test_guard.py",
+    r"apps\.shared\.identity\.tokens": (
+        "unit/apps/shared/identity/test_tokens.py unit/monolith/accounts/test_tokens.py"
+    ),
+    r"apps\.shared\.(health|openapi)\.api": "unit/monolith/test_guard.py",
+    r"apps\.shared\.admin\..*": "unit/monolith/test_admin.py",
     r"apps\.shared\.identity\..*": (
         "security/test_fourteen_mistakes.py"
         "::test_mistake_10_open_to_other_sites_a_view_that_says_nothing_is_closed"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -36,7 +36,12 @@ from apps.federation.protocol import (
 from federated_imputation.monolith.jobs import decisions
 from federated_imputation.monolith.jobs.decisions import Outcome, Phase, Work
 from federated_imputation.monolith.jobs.models import ImputationJob, JobWork
-from federated_imputation.monolith.jobs.pace import back_off_seconds, poll_seconds, search_seconds
+from federated_imputation.monolith.jobs.pace import (
+    back_off_seconds,
+    next_look,
+    poll_seconds,
+    search_seconds,
+)
 from federated_imputation.monolith.jobs.states import FINAL, Status
 from federated_imputation.monolith.jobs.submission import Wish, choose, new_password
 from tests.factories import NOW
@@ -500,3 +505,15 @@ def test_back_off_is_bounded_and_honours_the_service(failures: int, jitter: floa
 def test_polls_and_searches_never_wait_long(number: int):
     assert 1 <= poll_seconds(number) <= (30 if number < 36 else 60)
     assert 1 <= search_seconds(number) <= 60
+
+
+@given(
+    now=st.floats(1.6e9, 4e9).map(lambda moment: datetime.fromtimestamp(moment, UTC)),
+    wait=st.floats(0, 60),
+)
+def test_seldom_looks_come_together_and_hardly_later(now: datetime, wait: float):
+    due = next_look(now, wait=wait)
+
+    late = (due - now).total_seconds() - wait
+    assert -1e-6 <= late < (5 if wait >= 30 else 1e-6)
+    assert wait < 30 or due.timestamp() % 5 == 0

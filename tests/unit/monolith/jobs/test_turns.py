@@ -127,14 +127,14 @@ def test_looks_that_a_slow_service_is_behind_with_keep_no_other_waiting(db):
             JobWork(job=job, phase=JobWork.Phase.FOLLOW, next_poll_at=since) for job in made
         )
 
-    follow("slow", jobs=450, since=due)
+    follow("slow", jobs=900, since=due)
     follow("quick", jobs=3, since=NOW)
 
-    claimed = [lease.claim_due_looks(now=NOW, most=200) for _ in range(3)]
+    claimed = [lease.claim_due_looks(now=NOW, most=400) for _ in range(3)]
 
-    assert [[len(batch) for batch in batches] for batches in claimed] == [[50] * 4, [3], []]
+    assert [[len(batch) for batch in batches] for batches in claimed] == [[100] * 4, [3], []]
     later = NOW + timedelta(seconds=30)
-    assert [len(batch) for batch in lease.claim_due_looks(now=later, most=200)] == [50] * 4
+    assert [len(batch) for batch in lease.claim_due_looks(now=later, most=400)] == [100] * 4
 
 
 def test_the_service_of_jobs_is_found_as_long_as_one_is_there(world: World):
