@@ -32,6 +32,7 @@ def site(platform: Site) -> Iterator[Site]:
     assert platform.serves()
     yield platform
     eventually(platform.serves)
+    platform.end_jobs()
 
 
 @pytest.fixture

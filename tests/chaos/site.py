@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import psutil
+import psycopg
 import requests
 
 from federated_imputation.platform.api_client import Job, OfferedPanel, PlatformApi
@@ -213,6 +214,23 @@ class Site:
             if path.is_file():
                 found[str(path.relative_to(root))] = path.stat().st_size
         return found
+
+    def end_jobs(self) -> None:
+        """End what is still under way: every test's service has the same address and the same ids,
+        so a job of one test would be sent to, or followed at, the service of the next."""
+        with psycopg.connect(self.database_url(superuser=False)) as database:
+            database.execute(
+                """
+                WITH ended AS (
+                    UPDATE imputation_jobwork
+                    SET phase = 'done', next_poll_at = NULL, lease_until = NULL,
+                        holds_place = false, place_wanted_at = NULL, fence = fence + 1
+                    WHERE phase <> 'done' RETURNING job_id
+                )
+                UPDATE imputation_imputationjob SET status = 'cancelled'
+                WHERE id IN (SELECT job_id FROM ended)
+                """
+            )
 
     def last_words(self, process: str) -> str:
         """The end of a process's log, for a reader of a failed test."""
