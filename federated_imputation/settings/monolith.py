@@ -8,7 +8,10 @@ from federated_imputation.settings import env
 from federated_imputation.settings.base import *
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    # Its templates stand in for some of unfold's, whose stand in for Django's.
+    "apps.shared.admin.apps.LookConfig",
+    "unfold.apps.BasicAppConfig",
+    "apps.shared.admin.apps.SiteConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -100,6 +103,13 @@ CONTENT_SECURITY_POLICY_OF = {
         **_PAGE,
         "style-src": ["'self'", "'sha256-MMpT0iDxyjALd9PdfepImGX3DBfJPXZ4IlDWdPAgtn0='"],
     },
+}
+UNFOLD = {
+    "SITE_TITLE": "Federated imputation",
+    "SITE_HEADER": "Federated imputation",
+    "SITE_SYMBOL": "genetics",
+    "SITE_URL": None,
+    "SIDEBAR": {"navigation": "federated_imputation.monolith.navigation.groups"},
 }
 DATA_UPLOAD_MAX_NUMBER_FILES = 10
 FILE_UPLOAD_HANDLERS = [

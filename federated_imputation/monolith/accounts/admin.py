@@ -7,6 +7,7 @@ from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
 from django.utils import timezone
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from apps.shared.admin.pages import TableInline
 from federated_imputation.monolith.accounts.models import (
@@ -37,6 +38,12 @@ admin.site.unregister([User, Group])
 @admin.register(User)
 class _UserAdmin(GoverningAdmin, UserAdmin):  # type: ignore[type-arg]
     """Nobody is deleted: a user owns rows of every domain. Superusers are changed by their like."""
+
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    add_fieldsets = UserAdmin.add_fieldsets  # unfold has none
+    ordering = ["username"]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         allowed = super().has_change_permission(request, obj)

@@ -1,6 +1,6 @@
 """The admin page on which staff change their own password."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
@@ -12,14 +12,20 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse_lazy
 from django.utils import timezone
+from unfold.forms import AdminOwnPasswordChangeForm
 
 from apps.shared.api.origin import origin_of
 from federated_imputation.monolith.accounts.operations.own_password import note_new_password
 
 __all__ = ["change_own_password"]
 
+if TYPE_CHECKING:
+    _OwnPasswordForm = AdminPasswordChangeForm
+else:
+    _OwnPasswordForm = AdminOwnPasswordChangeForm
 
-class _Form(AdminPasswordChangeForm):
+
+class _Form(_OwnPasswordForm):
     """Django's form, which would rewrite the stored hash while it checks the old password.
 
     This one asks the backends, as a login does, so that guesses are limited here too.

@@ -17,6 +17,7 @@ class _ImputationJobAdmin(WatchedAdmin):
     list_filter = ["status", "service", "build"]
     list_select_related = ["user", "service", "reference_panel"]
     search_fields = ["id", "name", "external_job_id", "user__username"]
+    exclude = ["service_response", "result_files"]  # ways to files that are nobody else's
     ordering = ["-created_at", "id"]
 
 

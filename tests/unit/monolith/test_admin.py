@@ -4,7 +4,9 @@ import uuid
 
 import pytest
 from django.apps import apps
-from django.urls import reverse
+from django.contrib import admin
+from django.contrib.auth.models import Permission
+from django.urls import NoReverseMatch, reverse
 
 from federated_imputation.monolith.accounts.models import (
     AuditLog,
@@ -14,6 +16,7 @@ from federated_imputation.monolith.accounts.models import (
 from federated_imputation.monolith.accounts.operations import record_audit, store_credential
 from federated_imputation.monolith.files.models import GenotypeFile, ResultFile
 from federated_imputation.monolith.jobs.models import JobStatusUpdate
+from federated_imputation.monolith.navigation import GROUPS
 from federated_imputation.monolith.registry.models import ServiceConfiguration
 from tests.factories import NOW, make_job, make_panel, make_service, make_user
 
@@ -121,3 +124,27 @@ def test_genotype_files_are_found_by_what_describes_them_alone(client, rows):
 def test_row_that_is_not_there_is_no_error(client, rows):
     page = client.get(reverse("admin:imputation_imputationjob_change", args=[uuid.uuid4()]))
     assert page.status_code == 302
+
+
+def test_every_page_is_in_the_navigation_once():
+    linked = [label for _, *links in GROUPS for label, _, _ in links]
+    pages = {model._meta.label_lower for model in admin.site._registry}
+    assert sorted(linked) == sorted(pages)
+
+
+def test_the_navigation_leads_where_the_caller_may_go(client, rows):
+    start = client.get(reverse("admin:index")).content.decode()
+    for model in MODELS:
+        assert f'href="{reverse(f"admin:imputation_{model}_changelist")}"' in start
+    staff = make_user("staff", role="service_admin", is_staff=True)
+    staff.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    client.force_login(staff)
+    start = client.get(reverse("admin:index")).content.decode()
+    assert reverse("admin:imputation_imputationjob_changelist") in start
+    assert reverse("admin:imputation_auditlog_changelist") not in start
+
+
+def test_no_search_looks_past_what_a_page_lets_be_searched(client, rows):
+    with pytest.raises(NoReverseMatch):
+        reverse("admin:search")
+    assert client.get("/admin/search/", {"s": "job"}).status_code == 404

@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from federated_imputation.monolith.accounts.models import AuditLog
-from tests.factories import PASSWORD, make_user
+from tests.factories import PASSWORD, make_job, make_panel, make_service, make_user
 from tests.unit.monolith.test_hostile_requests import ROUTES
 
 pytestmark = pytest.mark.django_db
@@ -221,16 +221,48 @@ def test_the_page_of_the_description_runs_under_its_policy(client):
 
 @pytest.mark.parametrize(
     "where",
-    ["/admin/", "/admin/auth/user/", "/admin/auth/user/add/", "/admin/imputation/imputationjob/"],
+    [
+        *("/admin/", "/admin/imputation/", "/admin/password_change/", "/admin/logout/"),
+        *("/admin/auth/user/", "/admin/auth/user/add/", "/admin/auth/group/add/"),
+        *("/admin/auth/user/{user}/change/", "/admin/auth/user/{user}/password/"),
+        *("/admin/auth/user/{user}/history/", "/admin/imputation/userrole/add/"),
+        *("/admin/imputation/imputationjob/", "/admin/imputation/imputationjob/{job}/change/"),
+        *("/admin/imputation/imputationservice/", "/admin/imputation/imputationservice/add/"),
+        "/admin/imputation/imputationservice/{service}/change/",
+        *("/admin/imputation/serviceusergroup/add/", "/admin/imputation/auditlog/?q=x"),
+        "/admin/imputation/servicepermission/{right}/delete/",
+    ],
 )
-def test_a_page_of_the_admin_runs_under_its_policy(admin_client, where):
-    answer = admin_client.get(where)
+def test_a_page_of_the_admin_runs_under_its_policy(admin_client, admin_user, where):
+    job = make_job(admin_user, make_panel(make_service()))
+    right = job.service.user_permissions.create(user=admin_user, permission="view")
+    post = where.endswith("logout/")
+    answer = (admin_client.post if post else admin_client.get)(
+        where.format(user=admin_user.pk, job=job.pk, service=job.service_id, right=right.pk)
+    )
     assert answer.status_code == 200
     policy = directives(answer.headers["Content-Security-Policy"])
     assert policy["script-src"] == policy["style-src"] == ["'self'"]
     page = answer.content.decode()
     assert "<style" not in page
     assert_no_inline(page)
+    assert_alpine_understands(page)
+    assert re.findall(r"<(?!a )[^>]+ (?:src|href)=\"(?:\w+:)?//[^\"]*", page) == []
+
+
+def test_the_login_page_runs_under_its_policy(client):
+    page = client.get("/admin/login/").content.decode()
+    assert "<style" not in page
+    assert_no_inline(page)
+    assert_alpine_understands(page)
+
+
+def assert_alpine_understands(page):
+    """No attribute is more than one expression of what the build without `eval` reads."""
+    asked = re.findall(r"\s(?:x-[a-z]+|@)[\w.:-]*=\"([^\"]*)\"", page)
+    assert asked
+    refused = re.compile(r"=>|`|;|\b(?:if|for|let|const|new|function|localStorage|document)\b")
+    assert [text for text in asked if refused.search(re.sub(r"'[^']*'", "", text))] == []
 
 
 def assert_no_inline(page):

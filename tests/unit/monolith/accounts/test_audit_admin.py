@@ -92,21 +92,22 @@ def test_every_page_of_ours_is_audited():
 
 
 def test_writes_are_audited(client, root):
-    pages = "admin:imputation_referencepanel"
-    panel = {"service": make_service().pk, "name": "Kit", "panel_id": "kit", "build": "hg38"}
-    client.post(reverse(f"{pages}_add"), panel, **FROM)
+    pages = "admin:imputation_servicepermission"
+    right = {"user": root.pk, "service": make_service().pk, "permission": "view"}
+    client.post(reverse(f"{pages}_add"), right, **FROM)
     added = recorded("admin_add")
-    [(_, _, _, panel_id, _)] = added
-    client.post(reverse(f"{pages}_change", args=[panel_id]), {**panel, "name": "Kid"}, **FROM)
-    client.post(reverse(f"{pages}_delete", args=[panel_id]), {"post": "yes"}, **FROM)
-    what = (root.pk, "referencepanel", panel_id, "2001:db8::7")
+    [(_, _, _, right_id, _)] = added
+    change = reverse(f"{pages}_change", args=[right_id])
+    client.post(change, {**right, "permission": "admin"}, **FROM)
+    client.post(reverse(f"{pages}_delete", args=[right_id]), {"post": "yes"}, **FROM)
+    what = (root.pk, "servicepermission", right_id, "2001:db8::7")
     assert recorded("admin_add", "admin_change", "admin_delete") == [
         ("admin_add", *what),
         ("admin_change", *what),
         ("admin_delete", *what),
     ]
     row = AuditLog.objects.get(action="admin_change")
-    assert row.details["message"] == [{"changed": {"fields": ["Name"]}}]
+    assert "Permission" in row.details["message"][0]["changed"]["fields"]
 
 
 def test_a_deleted_secret_is_audited(client, root, rows):
