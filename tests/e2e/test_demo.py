@@ -25,6 +25,11 @@ needs_minimac4 = pytest.mark.skipif(
 
 @pytest.fixture(scope="module", params=["numpy", pytest.param("minimac4", marks=needs_minimac4)])
 def platform(request: pytest.FixtureRequest) -> Iterator[OwnPlatform]:
+    if request.param == "numpy":
+        shared: OwnPlatform = request.getfixturevalue("numpy_platform")
+        shared.up()
+        yield shared
+        return
     with own_platform(STUDY="kit", NODE_ENGINE=request.param) as own:
         own.up()
         yield own

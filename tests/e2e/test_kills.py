@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import requests
 from federated_imputation.platform.api_client import Job, PlatformApi
 from federated_imputation.platform.records import read_record
 from federated_imputation.platform.state import CHECKOUT, PlatformState
-from tests.platforms import OwnPlatform, own_platform
+from tests.platforms import OwnPlatform
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -23,11 +23,10 @@ HELD_SECONDS = 60.0
 FINISHED_SECONDS = 150.0
 
 
-@pytest.fixture(scope="module")
-def platform() -> Iterator[OwnPlatform]:
-    with own_platform(NODE_ENGINE="numpy") as own:
-        own.up()
-        yield own
+@pytest.fixture
+def platform(numpy_platform: OwnPlatform) -> OwnPlatform:
+    numpy_platform.up()
+    return numpy_platform
 
 
 @pytest.fixture
