@@ -44,7 +44,5 @@ def make_panel(
 
 
 def make_job(user: User, panel: ReferencePanel, **fields: Any) -> ImputationJob:
-    values: dict[str, Any] = {"name": "Study", "created_at": NOW}
-    return ImputationJob.objects.create(
-        user=user, service=panel.service, reference_panel=panel, **{**values, **fields}
-    )
+    values: dict[str, Any] = {"name": "Study", "created_at": NOW, "service": panel.service}
+    return ImputationJob.objects.create(user=user, reference_panel=panel, **{**values, **fields})

@@ -18,6 +18,7 @@ from federated_imputation.monolith.accounts.models import (
     UserServiceAccess,
 )
 from federated_imputation.monolith.backfills.models import BackfillProgress
+from federated_imputation.monolith.deletions.models import Deletion
 from federated_imputation.monolith.files.models import (
     FileRun,
     GenotypeFile,
@@ -55,6 +56,7 @@ __all__ = [
     "BackfillProgress",
     "BatchJob",
     "ChildJob",
+    "Deletion",
     "FileRun",
     "GenotypeFile",
     "ImputationJob",

@@ -190,6 +190,7 @@ CELERY_IMPORTS = [
     "federated_imputation.monolith.jobs.tasks",
     "federated_imputation.monolith.registry.tasks",
     "federated_imputation.monolith.registry.health.tasks",
+    "federated_imputation.monolith.sagas.tasks",
 ]
 CELERY_TASK_IGNORE_RESULT = True
 # Threads of a worker, made when they are needed: a slow call holds one.
@@ -197,6 +198,7 @@ CELERY_WORKER_CONCURRENCY = 32
 # Beat's messages die unread when no worker runs; the rows keep what is due.
 CELERY_BEAT_SCHEDULE = {
     "accounts.sweep": {"task": "accounts.sweep", "schedule": 3600.0, "options": {"expires": 600}},
+    "deletions.tick": {"task": "deletions.tick", "schedule": 1.0, "options": {"expires": 5}},
     "files.refresh_sites": {
         "task": "files.refresh_sites",
         "schedule": 600.0,

@@ -29,8 +29,6 @@ ADDED = (
     "templates/",
     "user-access/",
 )
-# Refused to everybody, by decision; `contract-changes.md` says why.
-WITHDRAWN = frozenset({"DELETE users/{id}/"})
 # Of these no request can be wrong.
 NEVER_REFUSED = frozenset(
     {"GET /health/", "GET /health/ready/", "GET docs/", "GET monitoring/health/", "GET test/"}
@@ -44,7 +42,6 @@ def test_every_endpoint_has_a_success_a_refusal_and_a_permission():
         for endpoint in ENDPOINTS
         for kind in ("success", "refusal", "permission")
         if not kinds[endpoint, kind]
-        and not (kind == "success" and endpoint in WITHDRAWN)
         and not (kind == "refusal" and endpoint in NEVER_REFUSED)
     }
     assert missing == set()
@@ -88,7 +85,6 @@ def test_every_route_of_the_server_is_in_the_list_or_a_named_addition(scene: Sce
     }
     listed = {_PARAMETER.sub("{}", endpoint) for endpoint in ENDPOINTS}
     undescribed = {"GET schema/", "GET docs/"}
-    absent = {_PARAMETER.sub("{}", endpoint) for endpoint in WITHDRAWN}
     unknown = served - listed
     assert {route for route in unknown if not route.partition(" ")[2].startswith(ADDED)} == set()
-    assert listed - served - undescribed - absent == set()
+    assert listed - served - undescribed == set()

@@ -23,6 +23,7 @@ from federated_imputation.monolith.accounts.models import (
 )
 from federated_imputation.monolith.accounts.operations import store_credential
 from federated_imputation.monolith.accounts.operations.tokens import open_family
+from federated_imputation.monolith.deletions.models import Deletion
 from federated_imputation.monolith.files.models import FileRun, GenotypeFile, ResultFile
 from federated_imputation.monolith.files.operations.genotypes import keep_genotypes
 from federated_imputation.monolith.jobs.models import ImputationJob
@@ -82,6 +83,7 @@ def fresh_token(actor: str) -> str:
     on the job and the file of the examples, says nothing about the next request.
     """
     with transaction.atomic():
+        Deletion.objects.all().delete()
         user = _restored(actor)
         _restore_example(user.pk)
         _restore_genotypes(user.pk)

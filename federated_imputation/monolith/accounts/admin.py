@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
@@ -29,6 +30,7 @@ from federated_imputation.monolith.accounts.pages import (
 )
 from federated_imputation.monolith.accounts.quotas import month_of
 from federated_imputation.monolith.accounts.rights import Capability
+from federated_imputation.monolith.deletions.queries import being_deleted
 
 __all__: list[str] = []
 
@@ -37,7 +39,10 @@ admin.site.unregister([User, Group])
 
 @admin.register(User)
 class _UserAdmin(GoverningAdmin, UserAdmin):  # type: ignore[type-arg]
-    """Nobody is deleted: a user owns rows of every domain. Superusers are changed by their like."""
+    """Nobody is deleted here, but through the API. Superusers are changed by their like."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        return super().get_queryset(request).filter(~being_deleted(user="id"))
 
     form = UserChangeForm
     add_form = UserCreationForm

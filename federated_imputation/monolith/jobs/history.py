@@ -10,7 +10,7 @@ from federated_imputation.monolith.jobs.decisions import Outcome, Phase, Work
 from federated_imputation.monolith.jobs.models import ImputationJob, JobStatusUpdate, JobWork
 from federated_imputation.monolith.jobs.states import FINAL, Status, move
 
-__all__ = ["lock", "record", "work_of"]
+__all__ = ["JobGone", "lock", "lock_or_make", "record", "work_of"]
 
 # Columns of the work row that are fields of `Work` under the same name.
 _MIRRORED: Final = (
@@ -29,6 +29,10 @@ _MIRRORED: Final = (
 _MOST_EVENT_TEXT: Final = 10_000
 
 
+class JobGone(Exception):
+    """Raised when the job was deleted meanwhile."""
+
+
 def lock(job_id: UUID, *, fence: int | None = None) -> JobWork | None:
     """The work row with its job, both locked until the transaction ends.
 
@@ -38,6 +42,29 @@ def lock(job_id: UUID, *, fence: int | None = None) -> JobWork | None:
     if fence is not None:
         rows = rows.filter(fence=fence)
     return rows.first()
+
+
+def lock_or_make(job_id: UUID, *, now: datetime) -> JobWork:
+    """As `lock`; the row is made for a job of the earlier system, which had none.
+
+    Raises:
+        JobGone: There is no such job (any more).
+    """
+    row = lock(job_id)
+    if row is not None:
+        return row
+    job = ImputationJob.objects.select_for_update().filter(pk=job_id).first()
+    if job is None:
+        raise JobGone
+    phase = Phase.FOLLOW if job.external_job_id else Phase.SUBMIT
+    if Status(job.status) in FINAL:
+        phase = Phase.DONE
+    row, _ = JobWork.objects.select_for_update().get_or_create(
+        job=job,
+        defaults={"phase": phase.value, "next_poll_at": None if phase is Phase.DONE else now},
+    )
+    row.job = job
+    return row
 
 
 def work_of(row: JobWork) -> Work:

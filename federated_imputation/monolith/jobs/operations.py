@@ -13,8 +13,10 @@ from django.db import transaction
 from apps.shared.api.origin import Origin
 from federated_imputation.monolith.accounts import operations as accounts
 from federated_imputation.monolith.accounts import queries as account_queries
+from federated_imputation.monolith.deletions import operations as deletions
+from federated_imputation.monolith.deletions.queries import Kind, Subject, is_being_deleted
 from federated_imputation.monolith.files import operations as files
-from federated_imputation.monolith.jobs import decisions, dispatch
+from federated_imputation.monolith.jobs import dispatch
 from federated_imputation.monolith.jobs.checks import InvalidJob, NewJob, checked
 from federated_imputation.monolith.jobs.creation import (
     audit,
@@ -23,7 +25,8 @@ from federated_imputation.monolith.jobs.creation import (
     stored,
 )
 from federated_imputation.monolith.jobs.decisions import Event, Outcome, Phase, Work
-from federated_imputation.monolith.jobs.history import lock, record, work_of
+from federated_imputation.monolith.jobs.endings import ask_to_end, end_jobs_of, forget_job
+from federated_imputation.monolith.jobs.history import JobGone, lock_or_make, record, work_of
 from federated_imputation.monolith.jobs.models import ImputationJob, JobWork
 from federated_imputation.monolith.jobs.states import FINAL, RETRYABLE, Status
 
@@ -36,6 +39,8 @@ __all__ = [
     "create_job",
     "delete_job",
     "edit_job",
+    "end_jobs_of",
+    "forget_job",
     "retry_job",
     "reveal_password",
 ]
@@ -43,10 +48,6 @@ __all__ = [
 
 class NotAllowedNow(Exception):
     """Raised with a sentence that says why the job's state does not allow it."""
-
-
-class JobGone(Exception):
-    """Raised when the job was deleted meanwhile."""
 
 
 def create_job(*, user_id: int, new: NewJob, origin: Origin, now: datetime) -> ImputationJob:
@@ -101,25 +102,12 @@ def cancel_job(job_id: UUID, *, user_id: int | None, origin: Origin, now: dateti
         JobGone: It was deleted meanwhile.
         NotAllowedNow: The job is over.
     """
-    row = _locked(job_id, now=now)
+    row = lock_or_make(job_id, now=now)
     if Status(row.job.status) in FINAL:
         raise NotAllowedNow(f"A job that is {row.job.status} cannot be cancelled.")
-    work = work_of(row)
-    if work.phase is Phase.SUBMIT:
-        outcome = decisions.cancelled_unsent(work)
-        row.fence += 1
-        row.lease_until = None
-    else:
-        words = "Cancellation requested."
-        if work.phase is Phase.FETCH:
-            words += " The service is done with the job already; only its files are fetched."
-        asked = Event(message=words, facts={"user_id": user_id})
-        events = () if work.cancel_requested else (asked,)
-        outcome = Outcome(work=replace(work, cancel_requested=True), events=events)
-    row.cancel_requested_at = row.cancel_requested_at or now
-    record(row, outcome, now=now)
+    message_id = ask_to_end(row, user_id=user_id, now=now)
     audit("cancel_job", row.job, user_id=user_id, origin=origin, now=now)
-    return dispatch.send_on_commit(job_id)
+    return message_id
 
 
 @transaction.atomic
@@ -142,7 +130,9 @@ def retry_job(
         JobGone: It was deleted meanwhile.
         NotAllowedNow: The job is completed, or it is not over and there is no new token.
     """
-    row = _locked(job_id, now=now)
+    row = lock_or_make(job_id, now=now)
+    if is_being_deleted(Subject(kind=Kind.JOB, id=job_id)):
+        raise JobGone
     status = Status(row.job.status)
     if status not in RETRYABLE and (status in FINAL or not user_token):
         raise NotAllowedNow(f"A job that is {row.job.status} cannot be retried.")
@@ -193,25 +183,21 @@ def _go_on(row: JobWork, *, user_id: int | None, origin: Origin, now: datetime) 
 
 @transaction.atomic
 def delete_job(job_id: UUID, *, user_id: int, origin: Origin, now: datetime) -> None:
-    """Delete a job that is over: its rows, its secrets, its file and its results.
+    """Begin to delete a job that is over: its rows, its secrets, its file and its results.
+
+    Nobody sees it any more from now on. Asking twice is asking once.
 
     Raises:
         JobGone: It was deleted meanwhile.
         NotAllowedNow: It is not over; deleting it would leave it running at the service, where
             nobody could stop it any more.
     """
-    row = _locked(job_id, now=now)
+    row = lock_or_make(job_id, now=now)
     job = row.job
     if Status(job.status) not in FINAL:
         raise NotAllowedNow(f"A job that is {job.status} must be cancelled before it is deleted.")
-    files.forget_results(job_id=job_id)
-    files.recount_on_commit(user_id=job.user_id)
-    accounts.forget_job_secrets(job_id=job_id)
-    audit("delete_job", job, user_id=user_id, origin=origin, now=now)
-    upload = str(job.input_file)
-    job.delete()
-    if upload:
-        files.forget_input(upload)
+    if deletions.begin(Subject(kind=Kind.JOB, id=job_id), asked_by=user_id, now=now):
+        audit("delete_job", job, user_id=user_id, origin=origin, now=now)
 
 
 @transaction.atomic
@@ -230,26 +216,3 @@ def reveal_password(
             details={"what": "result_password"},
         )
     return password
-
-
-def _locked(job_id: UUID, *, now: datetime) -> JobWork:
-    """The locked work row; made for a job of the earlier system, which had none.
-
-    Raises:
-        JobGone: The job was deleted meanwhile.
-    """
-    row = lock(job_id)
-    if row is not None:
-        return row
-    job = ImputationJob.objects.select_for_update().filter(pk=job_id).first()
-    if job is None:
-        raise JobGone
-    phase = Phase.FOLLOW if job.external_job_id else Phase.SUBMIT
-    if Status(job.status) in FINAL:
-        phase = Phase.DONE
-    row, _ = JobWork.objects.select_for_update().get_or_create(
-        job=job,
-        defaults={"phase": phase.value, "next_poll_at": None if phase is Phase.DONE else now},
-    )
-    row.job = job
-    return row

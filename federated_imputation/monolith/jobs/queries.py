@@ -2,25 +2,42 @@
 
 from collections import Counter
 from collections.abc import Collection
+from typing import Final
 from uuid import UUID
 
 from django.db.models import Count, Prefetch, Q, QuerySet
 
 from federated_imputation.monolith.accounts.queries import Capability, RightAtService, Rights
+from federated_imputation.monolith.deletions.queries import Kind, Subject, being_deleted
 from federated_imputation.monolith.files.queries import results_of_job
 from federated_imputation.monolith.jobs.models import ImputationJob, JobStatusUpdate
+from federated_imputation.monolith.jobs.states import FINAL
 
 __all__ = [
+    "belongs_to",
     "count_jobs_by_status",
     "find_job",
     "find_job_with_history",
+    "has_jobs",
     "is_input",
     "jobs",
+    "jobs_of",
+    "jobs_over",
     "recent_jobs",
     "service_of",
+    "shown_jobs",
     "updates",
     "updates_of_job",
 ]
+
+_AT_ONCE: Final = 100
+
+
+def shown_jobs() -> QuerySet[ImputationJob]:
+    """The jobs that are on no way out, by themselves or with what they belong to."""
+    return ImputationJob.objects.filter(
+        ~being_deleted(user="user_id", service="service_id", panel="reference_panel_id", job="id")
+    )
 
 
 def jobs(
@@ -39,7 +56,7 @@ def jobs(
         service_id: Only of this service; `None` for all.
         search: A part of the name, the description or the external id, in any case.
     """
-    found = ImputationJob.objects.select_related("user", "service", "reference_panel", "work")
+    found = shown_jobs().select_related("user", "service", "reference_panel", "work")
     if not by.may(Capability.VIEW_ALL_JOBS):
         theirs = Q(user_id=by.user_id)
         at_services = Q(service_id__in=by.services_with(RightAtService.VIEW_JOBS))
@@ -87,19 +104,22 @@ def updates_of_job(*, job_id: UUID) -> QuerySet[JobStatusUpdate]:
 
 def updates(*, user_id: int) -> QuerySet[JobStatusUpdate]:
     """What happened to the user's own jobs, newest first."""
-    return JobStatusUpdate.objects.filter(job__user_id=user_id).order_by("-timestamp", "-id")
+    gone = being_deleted(service="job__service_id", panel="job__reference_panel_id", job="job_id")
+    found = JobStatusUpdate.objects.filter(~gone, job__user_id=user_id)
+    return found.order_by("-timestamp", "-id")
 
 
 def count_jobs_by_status(*, user_id: int) -> Counter[str]:
     """How many jobs of the user stand in each status; 0 for a status that is not there."""
-    counted = ImputationJob.objects.filter(user_id=user_id).values_list("status")
+    counted = shown_jobs().filter(user_id=user_id).values_list("status")
     return Counter(dict(counted.annotate(number=Count("id")).order_by("status")))
 
 
 def recent_jobs(*, user_id: int, limit: int) -> QuerySet[ImputationJob]:
     """The user's newest jobs, newest first, with user, service and panel."""
     return (
-        ImputationJob.objects.filter(user_id=user_id)
+        shown_jobs()
+        .filter(user_id=user_id)
         .select_related("user", "service", "reference_panel")
         .order_by("-created_at", "-id")[:limit]
     )
@@ -114,3 +134,32 @@ def service_of(*, job_ids: Collection[UUID]) -> int | None:
 def is_input(*, path: str) -> bool:
     """Whether a job names this upload."""
     return ImputationJob.objects.filter(input_file=path).exists()
+
+
+def belongs_to(subject: Subject) -> Q:
+    """Whether a job, or the template of one, is of a subject."""
+    match subject.kind:
+        case Kind.USER:
+            return Q(user_id=subject.id)
+        case Kind.SERVICE:  # jobs of the legacy system may name another's panel
+            return Q(service_id=subject.id) | Q(reference_panel__service_id=subject.id)
+        case Kind.PANEL:
+            return Q(reference_panel_id=subject.id)
+        case Kind.JOB:
+            return Q(pk=subject.id)
+
+
+def jobs_of(subject: Subject) -> QuerySet[ImputationJob]:
+    """Every job of a subject that goes, shown to people or not."""
+    return ImputationJob.objects.filter(belongs_to(subject))
+
+
+def jobs_over(subject: Subject) -> list[UUID]:
+    """Ids of some jobs of the subject that are over; none when none is left."""
+    over = jobs_of(subject).filter(status__in=FINAL).order_by("pk")
+    return list(over.values_list("pk", flat=True)[:_AT_ONCE])
+
+
+def has_jobs(subject: Subject) -> bool:
+    """Whether a job of the subject is left."""
+    return jobs_of(subject).exists()

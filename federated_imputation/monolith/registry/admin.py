@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
-from django.db.models import URLField
+from django.db.models import QuerySet, URLField
 from django.http import HttpRequest
 from django.utils import timezone
 
 from apps.shared.api.origin import origin_of
 from federated_imputation.monolith.accounts.pages import RightsAdmin
 from federated_imputation.monolith.accounts.queries import Capability
+from federated_imputation.monolith.deletions.queries import being_deleted
 from federated_imputation.monolith.registry.masking import (
     MaskWithoutSecret,
     is_same_origin,
@@ -25,7 +26,11 @@ from federated_imputation.monolith.registry.models import (
     ReferencePanel,
     ServiceConfiguration,
 )
-from federated_imputation.monolith.registry.operations import change_address
+from federated_imputation.monolith.registry.operations import (
+    change_address,
+    delete_panel,
+    remove_service,
+)
 from federated_imputation.monolith.registry.presentation import public_url
 from federated_imputation.monolith.registry.queries import sync_of
 
@@ -81,6 +86,19 @@ class _ImputationServiceAdmin(RightsAdmin):
     ordering = ["id"]
     readonly_fields = ["last_sync"]
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ImputationService]:
+        return super().get_queryset(request).filter(~being_deleted(service="id"))
+
+    def delete_model(self, request: HttpRequest, obj: ImputationService) -> None:
+        """Begins a deletion; its last step is not for a request to wait for."""
+        remove_service(
+            obj.pk, user_id=request.user.pk, origin=origin_of(request), now=timezone.now()
+        )
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ImputationService]) -> None:
+        for service in queryset:
+            self.delete_model(request, service)
+
     @admin.display(ordering="api_url")
     def address(self, service: ImputationService) -> str:
         return public_url(service.api_url)
@@ -133,6 +151,19 @@ class _ReferencePanelAdmin(RightsAdmin):
     search_fields = ["name", "panel_id", "population"]
     readonly_fields = ["withdrawn_at", "withdrawn_because"]
     ordering = ["id"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ReferencePanel]:
+        return (
+            super().get_queryset(request).filter(~being_deleted(panel="id", service="service_id"))
+        )
+
+    def delete_model(self, request: HttpRequest, obj: ReferencePanel) -> None:
+        """As of a service."""
+        delete_panel(obj.pk, user_id=request.user.pk, origin=origin_of(request), now=timezone.now())
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ReferencePanel]) -> None:
+        for panel in queryset:
+            self.delete_model(request, panel)
 
 
 class _ConfigurationForm(_ConfigurationModelForm):

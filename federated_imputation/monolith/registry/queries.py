@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 
 from django.db.models import Count, Max, Prefetch, Q, QuerySet
 
+from federated_imputation.monolith.deletions.queries import being_deleted
 from federated_imputation.monolith.registry.clients import connect, is_supported
 from federated_imputation.monolith.registry.models import (
     ImputationService,
@@ -25,6 +26,7 @@ __all__ = [
     "get_service",
     "is_supported",
     "largest_upload_mb",
+    "panel_ids",
     "panels",
     "panels_by_id",
     "services",
@@ -64,8 +66,14 @@ def services(
         continent: Exactly this one, in any case; '' for all.
         search: A part of name, description, location or continent, in any case.
     """
-    found = ImputationService.objects.select_related("standing", "health").annotate(
-        reference_panels_count=Count("reference_panels", filter=Q(reference_panels__is_active=True))
+    found = (
+        _shown_services()
+        .select_related("standing", "health")
+        .annotate(
+            reference_panels_count=Count(
+                "reference_panels", filter=Q(reference_panels__is_active=True)
+            )
+        )
     )
     if is_active is not None:
         found = found.filter(is_active=is_active)
@@ -152,16 +160,29 @@ def get_panel(*, panel_id: int) -> ReferencePanel:
     Raises:
         UnknownPanel: There is none.
     """
-    panel = ReferencePanel.objects.select_related("service").filter(pk=panel_id).first()
+    panel = _shown_panels().select_related("service").filter(pk=panel_id).first()
     if panel is None:
         raise UnknownPanel(panel_id)
     return panel
 
 
+def panel_ids(*, service_id: int) -> list[int]:
+    """Ids of all panels of a service, active or not."""
+    return list(ReferencePanel.objects.filter(service_id=service_id).values_list("pk", flat=True))
+
+
 def panels_by_id(*, panel_ids: Collection[int]) -> Mapping[int, ReferencePanel]:
     """Those of the panels that are there, active or not, with their services."""
-    return ReferencePanel.objects.select_related("service").in_bulk(list(panel_ids))
+    return _shown_panels().select_related("service").in_bulk(list(panel_ids))
 
 
 def _active_panels() -> QuerySet[ReferencePanel]:
-    return ReferencePanel.objects.filter(is_active=True).order_by("id")
+    return _shown_panels().filter(is_active=True).order_by("id")
+
+
+def _shown_services() -> QuerySet[ImputationService]:
+    return ImputationService.objects.filter(~being_deleted(service="id"))
+
+
+def _shown_panels() -> QuerySet[ReferencePanel]:
+    return ReferencePanel.objects.filter(~being_deleted(panel="id", service="service_id"))

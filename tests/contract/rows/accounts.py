@@ -395,8 +395,41 @@ _USERS: Final[list[Row]] = [
             )
         ],
     ),
-    refusal("DELETE users/{id}/", "an unknown one", at="no id", by="admin", status=(404, 405)),
-    *permissions("DELETE users/{id}/", granted={"admin": 405}, at="new user"),
+    success(
+        "DELETE users/{id}/",
+        "nobody sees them, nothing lets them in, and the name is free",
+        at="new user",
+        by="admin",
+        status=204,
+        first=[call("GET auth/user/", by="new user", status=200)],
+        then=[
+            call("GET users/{id}/", at="new user", by="admin", status=404),
+            call("GET auth/user/", by="new user", status=403),
+            call(
+                "POST auth/login/",
+                by="anonymous",
+                status=401,
+                json={"username": the("name of new user"), "password": the("password of new user")},
+            ),
+            call(
+                "POST users/",
+                by="admin",
+                status=201,
+                json={**_NEW_USER, "username": the("name of new user")},
+            ),
+        ],
+    ),
+    refusal("DELETE users/{id}/", "an unknown one", at="no id", by="admin", status=404),
+    refusal("DELETE users/{id}/", "oneself", at="user admin", by="admin", status=403),
+    *permissions("DELETE users/{id}/", granted={"admin": 204}, at="new user"),
+    race(
+        "DELETE users/{id}/",
+        "two at once: one of them was first",
+        call("DELETE users/{id}/", at="new user", by="admin", status=(204, 404)),
+        call("DELETE users/{id}/", at="new user", by="administrator", status=(204, 404)),
+        answers=[{204: 1, 404: 1}],
+        then=[call("GET users/{id}/", at="new user", by="admin", status=404)],
+    ),
     success(
         "POST users/{id}/reset_password/",
         "the new one opens, the old one does not",

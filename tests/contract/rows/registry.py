@@ -425,6 +425,21 @@ _BULK: Final[list[Row]] = [
         ],
         example="registry/services-bulk-deleted",
     ),
+    success(
+        "DELETE services/bulk_delete/",
+        "two, by force: they are gone",
+        by="admin",
+        json={
+            "service_ids": [the("new service"), the("new second service")],
+            "force_delete": True,
+        },
+        answer={"deleted_count": 2},
+        then=[
+            call(f"GET {_ONE}", at="new service", by="admin", status=404),
+            call(f"PATCH {_ONE}", at="new service", by="admin", json={}, status=404),
+            call(f"DELETE {_ONE}", at="new service", by="admin", status=404),
+        ],
+    ),
     refusal("DELETE services/bulk_delete/", "nothing", by="admin", json={}, status=400),
     *permissions("DELETE services/bulk_delete/", granted={"admin": 400}, json={"service_ids": []}),
 ]

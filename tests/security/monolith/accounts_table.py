@@ -172,6 +172,7 @@ _USERS: Final = [
         GET={ADMINS: SHOWN},
         PUT={ADMINS: 200},
         PATCH={ADMINS: 200},
+        DELETE={ADMINS: 204},
         body=json_body(username="owner", last_name="Lovelace"),
     ),
     *endpoint(
@@ -191,8 +192,9 @@ _USERS: Final = [
         "api/users/<int:user_id>/",
         at={"user_id": "user superuser"},
         PATCH={ADMINS: 403},
+        DELETE={ADMINS: 403},
         body=json_body(is_active=False),
-        title="a superuser, or oneself, to be deactivated",
+        title="a superuser, or oneself, to be deactivated or deleted",
     ),
     *endpoint("api/users/<int:user_id>/toggle_active/", POST={ADMINS: 200}),
     *endpoint(

@@ -34,40 +34,54 @@ TESTS: Final = {
     ),
     _ACCOUNTS + "credentials": "unit/monolith/accounts/test_credentials.py",
     _ACCOUNTS + "rights": "unit/monolith/accounts/test_rights.py",
-    _ACCOUNTS + "service_rights": "unit/monolith/accounts/test_service_rights.py",
+    _ACCOUNTS + "service_rights": (
+        "unit/monolith/accounts/test_service_rights.py unit/monolith/test_deletions.py"
+    ),
+    _ACCOUNTS + "erasure": "unit/monolith/test_deletions.py",
     _ACCOUNTS + "(users|profiles|people|roles|administrators)": (
         "unit/monolith/accounts/test_people_users.py "
         "unit/monolith/accounts/test_people_profiles.py "
         "unit/monolith/accounts/test_people_roles.py unit/monolith/accounts/test_people_admin.py "
-        "unit/monolith/accounts/test_people_closed.py"
+        "unit/monolith/accounts/test_people_closed.py unit/monolith/test_deletions.py"
     ),
     _ACCOUNTS + "audit": "unit/monolith/accounts/test_audit_api.py",
     _ACCOUNTS + "(pages|admin)": (
-        "unit/monolith/accounts/test_people_admin.py unit/monolith/accounts/test_audit_admin.py"
+        "unit/monolith/accounts/test_people_admin.py unit/monolith/accounts/test_audit_admin.py "
+        "unit/monolith/test_deletions.py"
     ),
     _FILES + "genotypes": (
-        "unit/monolith/files/test_genotype_files.py unit/monolith/files/test_panel_sites.py"
+        "unit/monolith/files/test_genotype_files.py unit/monolith/files/test_panel_sites.py "
+        "unit/monolith/test_deletions.py"
     ),
     _FILES + "runs": (
         "unit/monolith/files/test_genotype_files.py unit/monolith/files/test_file_runs.py"
     ),
-    _FILES + "results": "unit/monolith/files/test_api.py",
-    r"federated_imputation\.monolith\.jobs\.parents\..*": "unit/monolith/jobs/test_parents.py",
+    _FILES + "results": "unit/monolith/files/test_api.py unit/monolith/test_deletions.py",
+    r"federated_imputation\.monolith\.deletions\..*": "unit/monolith/test_deletions.py",
+    r"federated_imputation\.monolith\.jobs\.parents\..*": (
+        "unit/monolith/jobs/test_parents.py unit/monolith/test_deletions.py"
+    ),
     r"federated_imputation\.monolith\.jobs\.(api|queries)": (
         "unit/monolith/jobs/test_access.py unit/monolith/jobs/test_api.py "
-        "unit/monolith/jobs/test_worker.py unit/monolith/dashboard/test_api.py"
+        "unit/monolith/jobs/test_worker.py unit/monolith/dashboard/test_api.py "
+        "unit/monolith/test_deletions.py"
+    ),
+    r"federated_imputation\.monolith\.registry\.admin": (
+        "unit/monolith/registry unit/monolith/test_deletions.py"
     ),
     r"federated_imputation\.monolith\.registry\.operations.*": (
         "unit/monolith/registry/test_addresses.py unit/monolith/registry/test_panel_sync.py "
-        "unit/monolith/registry/test_service_writes.py unit/monolith/registry/test_sync.py"
+        "unit/monolith/registry/test_service_writes.py unit/monolith/registry/test_sync.py "
+        "unit/monolith/test_deletions.py"
     ),
     r"federated_imputation\.monolith\.registry\.queries": (
         "unit/monolith/registry/test_api.py unit/monolith/files/test_arrivals.py "
-        "unit/monolith/dashboard/test_api.py"
+        "unit/monolith/dashboard/test_api.py unit/monolith/test_deletions.py"
     ),
     r"federated_imputation\.monolith\.jobs\.plans\..*": (
         "unit/monolith/jobs/test_templates.py unit/monolith/jobs/test_batches.py "
-        "unit/monolith/jobs/test_schedules.py unit/monolith/jobs/test_schedule_executions.py"
+        "unit/monolith/jobs/test_schedules.py unit/monolith/jobs/test_schedule_executions.py "
+        "unit/monolith/test_deletions.py"
     ),
     r"federated_imputation\.monolith\.(\w+)\..*": r"unit/monolith/\1",
 }

@@ -1,4 +1,4 @@
-"""Users, for those who manage them. Nobody is deleted here: a user owns rows of every domain."""
+"""Users, for those who manage them."""
 
 from typing import Any
 
@@ -23,6 +23,7 @@ from federated_imputation.monolith.accounts.api.refusals import answering_refusa
 from federated_imputation.monolith.accounts.operations.reads import record_read
 from federated_imputation.monolith.accounts.operations.users import (
     create_user,
+    delete_user,
     reset_password,
     toggle_active,
     update_user,
@@ -175,6 +176,20 @@ class UserView(APIView):
     )
     def patch(self, request: Request, user_id: int) -> Response:
         return self._update(request, user_id)
+
+    @extend_schema(
+        summary="Delete a user with all that is theirs",
+        responses={204: None, 403: _FORBIDDEN, 404: _NOT_THERE, 409: _CONFLICT},
+    )
+    def delete(self, request: Request, user_id: int) -> Response:
+        with answering_refusals():
+            delete_user(
+                user_id,
+                by=find_rights(request.user),
+                origin=origin_of(request),
+                now=timezone.now(),
+            )
+        return Response(status=204)
 
     def _update(self, request: Request, user_id: int) -> Response:
         given = UserEdit(data=request.data, partial=request.method == "PATCH")

@@ -8,6 +8,11 @@ from federated_imputation.monolith.accounts.operations.credentials import (
     forget_service_secrets,
     store_credential,
 )
+from federated_imputation.monolith.accounts.operations.erasure import (
+    erase_user,
+    forget_service,
+    forget_user_rights,
+)
 from federated_imputation.monolith.accounts.operations.idempotency import (
     Answer,
     answered_once,
@@ -55,9 +60,12 @@ __all__ = [
     "edit_group",
     "empty_legacy_secrets",
     "encrypt_legacy_secrets",
+    "erase_user",
     "forget_credential",
     "forget_job_secrets",
+    "forget_service",
     "forget_service_secrets",
+    "forget_user_rights",
     "grant_permission",
     "keep_storage_used",
     "record_audit",

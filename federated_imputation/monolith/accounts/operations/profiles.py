@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 
@@ -17,7 +16,7 @@ from federated_imputation.monolith.accounts.operations.administrators import (
 from federated_imputation.monolith.accounts.operations.audit import record_audit
 from federated_imputation.monolith.accounts.operations.changes import Changes, changes_to, told
 from federated_imputation.monolith.accounts.operations.refusals import InvalidFields, Unknown
-from federated_imputation.monolith.accounts.queries.people import profiles
+from federated_imputation.monolith.accounts.queries.people import profiles, users
 from federated_imputation.monolith.accounts.quotas import begin_month
 from federated_imputation.monolith.accounts.rights import Capability, Rights
 
@@ -66,7 +65,7 @@ def create_profile(
     _check_role(changes)
     for name, (_, new) in changes.items():
         setattr(profile, name, new)
-    user = User.objects.filter(pk=profile.user_id).first()
+    user = users().filter(pk=profile.user_id).first()
     if user is None:
         message = f'Invalid pk "{profile.user_id}" - object does not exist.'
         raise InvalidFields({"user": [message]})

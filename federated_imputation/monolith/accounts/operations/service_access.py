@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 
@@ -21,6 +20,7 @@ from federated_imputation.monolith.accounts.operations.credentials import (
     store_credential,
 )
 from federated_imputation.monolith.accounts.operations.refusals import InvalidFields, Unknown
+from federated_imputation.monolith.accounts.queries.people import users
 from federated_imputation.monolith.accounts.queries.service_rights import (
     may_manage_access,
     seen_access,
@@ -49,7 +49,7 @@ def grant_access(
     _refuse_others(by, service_id=service_id)
     if not service_exists(service_id=service_id):
         raise InvalidFields({"service": [f'Invalid pk "{service_id}" - object does not exist.']})
-    if not User.objects.filter(pk=user_id).exists():
+    if not users().filter(pk=user_id).exists():
         raise InvalidFields({"user": [f'Invalid pk "{user_id}" - object does not exist.']})
     access = UserServiceAccess(user_id=user_id, service_id=service_id, created_at=now)
     return _keep("grant_access", access, values, by=by, origin=origin, now=now)

@@ -8,7 +8,6 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
 from apps.shared.api.origin import Origin
@@ -20,6 +19,7 @@ from federated_imputation.monolith.accounts.models import (
 from federated_imputation.monolith.accounts.operations.audit import record_audit
 from federated_imputation.monolith.accounts.operations.refusals import InvalidFields, Unknown
 from federated_imputation.monolith.accounts.queries import groups_at, permissions_at
+from federated_imputation.monolith.accounts.queries.people import users
 
 __all__ = [
     "add_member",
@@ -263,7 +263,7 @@ def _own_permissions(service_id: int, wanted: Collection[int]) -> list[ServicePe
 
 
 def _check_user(user_id: int, *, field: str) -> None:
-    if not User.objects.filter(pk=user_id).exists():
+    if not users().filter(pk=user_id).exists():
         raise InvalidFields({field: ["There is no such user."]})
 
 

@@ -17,12 +17,15 @@ from federated_imputation.monolith.accounts.operations.administrators import (
 )
 from federated_imputation.monolith.accounts.operations.audit import record_audit
 from federated_imputation.monolith.accounts.operations.changes import Changes, changes_to, told
+from federated_imputation.monolith.accounts.operations.erasure import forget_user_rights
 from federated_imputation.monolith.accounts.operations.profiles import create_profile
 from federated_imputation.monolith.accounts.operations.refusals import InvalidFields, Unknown
 from federated_imputation.monolith.accounts.operations.tokens import end_sessions
 from federated_imputation.monolith.accounts.rights import Rights
+from federated_imputation.monolith.deletions import operations as deletions
+from federated_imputation.monolith.deletions.queries import Kind, Subject, is_being_deleted
 
-__all__ = ["create_user", "reset_password", "toggle_active", "update_user"]
+__all__ = ["create_user", "delete_user", "reset_password", "toggle_active", "update_user"]
 
 _FLAGS: Final = frozenset({"is_active", "is_staff", "is_superuser"})
 _OF_SUPERUSERS: Final = frozenset({"is_staff", "is_superuser"})
@@ -96,6 +99,30 @@ def toggle_active(user_id: int, *, by: Rights, origin: Origin, now: datetime) ->
     return user
 
 
+def delete_user(user_id: int, *, by: Rights, origin: Origin, now: datetime) -> None:
+    """Begin to delete a user with all that is theirs; the audit log stays.
+
+    Nobody sees the user or their jobs from now on, nothing lets them in, and the name is free. What
+    runs at services is cancelled before the jobs go.
+
+    Raises:
+        Unknown: There is no such user, or they are being deleted already.
+        PermissionDenied: The user is a superuser and the caller is not, or is the caller.
+        Conflict: Nobody would be left who may manage users.
+    """
+    with keeping_an_administrator():
+        user = _locked(user_id, by=by)
+        if user_id == by.user_id:
+            raise PermissionDenied("Nobody may delete himself.")
+        _audit("delete_user", user, {}, by=by, origin=origin, now=now)
+        user.is_active = False
+        user.username = f"~{user_id}"  # which nobody may choose
+        user.save(update_fields=["is_active", "username"])
+        end_sessions(user_id=user_id, now=now)
+        forget_user_rights(user_id=user_id)
+        deletions.begin(Subject(kind=Kind.USER, id=user_id), asked_by=by.user_id, now=now)
+
+
 def reset_password(
     user_id: int, *, new_password: str, by: Rights, origin: Origin, now: datetime
 ) -> None:
@@ -116,7 +143,7 @@ def reset_password(
 
 def _locked(user_id: int, *, by: Rights) -> User:
     user = User.objects.select_for_update(no_key=True).filter(pk=user_id).first()
-    if user is None:
+    if user is None or is_being_deleted(Subject(kind=Kind.USER, id=user_id)):
         raise Unknown
     refuse_reaching_above(by, user)
     return user

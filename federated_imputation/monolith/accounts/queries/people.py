@@ -13,6 +13,7 @@ from federated_imputation.monolith.accounts.rights import (
     Capability,
     Rights,
 )
+from federated_imputation.monolith.deletions.queries import being_deleted
 
 __all__ = [
     "administrators",
@@ -47,7 +48,7 @@ def users(*, search: str = "", is_active: bool | None = None) -> QuerySet[User]:
         search: A part of the username, the address or a name, in any case; '' for all.
         is_active: `None` for both.
     """
-    found = User.objects.select_related("profile__role")
+    found = User.objects.filter(~being_deleted(user="id")).select_related("profile__role")
     if is_active is not None:
         found = found.filter(is_active=is_active)
     if search:

@@ -10,6 +10,7 @@ from federated_imputation.monolith.accounts.models import (
     UserServiceAccess,
 )
 from federated_imputation.monolith.accounts.rights import Capability, Rights
+from federated_imputation.monolith.deletions.queries import being_deleted
 
 __all__ = [
     "count_accessible_services",
@@ -34,7 +35,8 @@ def service_exists(*, service_id: int) -> bool:
     """Whether there is such a service, active or not."""
     # By name, as foreign keys have it: the registry builds on accounts, not the other way round.
     services = apps.get_model("imputation", "ImputationService")
-    return services._default_manager.filter(pk=service_id).exists()
+    shown = services._default_manager.filter(~being_deleted(service="id"))
+    return shown.filter(pk=service_id).exists()
 
 
 def permissions_at(*, service_id: int) -> QuerySet[ServicePermission]:
@@ -102,5 +104,5 @@ def _manages_everywhere(by: Rights) -> bool:
 
 
 def _access() -> QuerySet[UserServiceAccess]:
-    found = UserServiceAccess.objects.select_related("user", "service")
-    return found.defer("api_key").order_by("id")
+    shown = UserServiceAccess.objects.filter(~being_deleted(service="service_id", user="user_id"))
+    return shown.select_related("user", "service").defer("api_key").order_by("id")

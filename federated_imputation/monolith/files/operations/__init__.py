@@ -1,5 +1,6 @@
 """Writes of the files domain that other domains need."""
 
+from federated_imputation.monolith.files.operations.genotypes import forget_genotypes
 from federated_imputation.monolith.files.operations.inputs import (
     drop_input,
     forget_input,
@@ -8,6 +9,7 @@ from federated_imputation.monolith.files.operations.inputs import (
     share_input,
     sweep_inputs,
 )
+from federated_imputation.monolith.files.operations.panel_sites import forget_sites
 from federated_imputation.monolith.files.operations.results import (
     file_type_of,
     forget_results,
@@ -24,8 +26,10 @@ __all__ = [
     "StoredUpload",
     "drop_input",
     "file_type_of",
+    "forget_genotypes",
     "forget_input",
     "forget_results",
+    "forget_sites",
     "keep_input",
     "keep_result",
     "link_input",

@@ -30,7 +30,7 @@ from federated_imputation.monolith.registry import queries as registry
 if TYPE_CHECKING:
     from federated_imputation.monolith.registry import models
 
-__all__ = ["Connect", "claim_due_sites", "fetch_sites", "install_sites"]
+__all__ = ["Connect", "claim_due_sites", "fetch_sites", "forget_sites", "install_sites"]
 
 logger = logging.getLogger(__name__)
 Clock = Callable[[], datetime]
@@ -123,6 +123,14 @@ def install_sites(panel_id: int, lists: Sequence[Path], *, now: datetime) -> Map
         row.fetched_at, row.message, row.failures = now, "", 0
         row.save()
     return sites
+
+
+def forget_sites(*, panel_ids: Sequence[int]) -> None:
+    """Delete what is known of the sites of panels that go; a day later the sweep takes the tables.
+
+    A fetch that is under way finds no row to write to.
+    """
+    PanelSites.objects.filter(panel_id__in=panel_ids).delete()
 
 
 def _fetch(

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from apps.federation.protocol import Download
+from federated_imputation.monolith.deletions.queries import being_deleted
 from federated_imputation.monolith.files import storage
 from federated_imputation.monolith.files.models import ResultFile
 
@@ -27,7 +28,8 @@ class FileGone(Exception):
 
 def results_of(*, user_id: int) -> QuerySet[ResultFile]:
     """The result files of the user's own jobs, newest first; nobody sees those of others."""
-    return ResultFile.objects.filter(job__user_id=user_id).order_by("-created_at", "-id")
+    gone = being_deleted(service="job__service_id", panel="job__reference_panel_id", job="job_id")
+    return ResultFile.objects.filter(~gone, job__user_id=user_id).order_by("-created_at", "-id")
 
 
 def results_of_job(*, job_id: UUID) -> QuerySet[ResultFile]:

@@ -34,6 +34,7 @@ from federated_imputation.monolith.jobs.parents.checks import (
     Target,
     checked_study,
 )
+from federated_imputation.monolith.jobs.queries import shown_jobs
 from federated_imputation.monolith.jobs.states import FINAL, Status
 
 __all__ = [
@@ -166,7 +167,7 @@ def _is_over(job_id: UUID) -> bool:
 
 def _children(parent: ParentJob) -> list[UUID]:
     """The children's ids, in the one order in which all writers lock them."""
-    found = ChildJob.objects.filter(parent_id=parent.pk).order_by("job_id")
+    found = ChildJob.objects.filter(parent_id=parent.pk, job__in=shown_jobs()).order_by("job_id")
     return list(found.values_list("job_id", flat=True))
 
 

@@ -8,19 +8,26 @@ from typing import Final
 from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 from django.db.models.functions import JSONObject
 
 from federated_imputation.monolith.accounts.queries import Capability, Rights
+from federated_imputation.monolith.deletions.queries import being_deleted
 from federated_imputation.monolith.jobs.models import ChildJob, JobStatusUpdate, ParentJob
 from federated_imputation.monolith.jobs.parents.standing import SETS_OF
+from federated_imputation.monolith.jobs.queries import shown_jobs
 from federated_imputation.monolith.jobs.states import Status
 
 __all__ = ["find_parent", "parents", "updates_of_parent"]
 
-_CHILDREN: Final = ChildJob.objects.select_related(
-    "job__service", "job__reference_panel", "job__work"
-).order_by("position")
+_GONE: Final = being_deleted(
+    user="job__user_id", service="job__service_id", panel="job__reference_panel_id", job="job_id"
+)
+_CHILDREN: Final = (
+    ChildJob.objects.filter(~_GONE)
+    .select_related("job__service", "job__reference_panel", "job__work")
+    .order_by("position")
+)
 
 
 def parents(by: Rights, *, status: str = "", search: str = "") -> QuerySet[ParentJob]:
@@ -34,13 +41,14 @@ def parents(by: Rights, *, status: str = "", search: str = "") -> QuerySet[Paren
         status: Exactly this one; '' for all.
         search: A part of the name or the description, in any case.
     """
-    children = ChildJob.objects.filter(parent_id=OuterRef("pk"))
+    children = ChildJob.objects.filter(~_GONE, parent_id=OuterRef("pk"))
     told = JSONObject(
         status="job__status",
         progress="job__progress_percentage",
         completed_at="job__completed_at",
     )
-    found = ParentJob.objects.select_related("user").annotate(
+    shown = ParentJob.objects.filter(Exists(children))
+    found = shown.select_related("user").annotate(
         standings=ArraySubquery(children.order_by("position").values_list(told))
     )
     if not by.may(Capability.VIEW_ALL_JOBS):
@@ -66,5 +74,5 @@ def find_parent(by: Rights, *, parent_id: str) -> ParentJob | None:
 
 def updates_of_parent(*, parent_id: UUID) -> QuerySet[JobStatusUpdate]:
     """What happened to all children, in the order in which it happened."""
-    found = JobStatusUpdate.objects.filter(job__as_child__parent_id=parent_id)
+    found = JobStatusUpdate.objects.filter(job__as_child__parent_id=parent_id, job__in=shown_jobs())
     return found.order_by("timestamp", "id")

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db.models import Count, Max, Q, QuerySet
 
+from federated_imputation.monolith.deletions.queries import being_deleted
 from federated_imputation.monolith.jobs.models import ImputationJob
 from federated_imputation.monolith.jobs.plans.models import (
     JobBatch,
@@ -13,6 +14,7 @@ from federated_imputation.monolith.jobs.plans.models import (
     ScheduledExecution,
     ScheduledJob,
 )
+from federated_imputation.monolith.jobs.queries import shown_jobs
 from federated_imputation.monolith.jobs.states import Status
 
 __all__ = [
@@ -43,8 +45,9 @@ def templates(
         search: A part of the name or the description, in any case.
         is_public: `None` for both.
     """
+    gone = being_deleted(user="user_id", service="service_id", panel="reference_panel_id")
     found = JobTemplate.objects.select_related("user", "service", "reference_panel").filter(
-        Q(user_id=user_id) | Q(is_public=True)
+        ~gone, Q(user_id=user_id) | Q(is_public=True)
     )
     if service_id is not None:
         found = found.filter(service_id=service_id)
@@ -77,13 +80,13 @@ def find_batch(*, user_id: int, batch_id: str) -> JobBatch | None:
 
 def jobs_of_batch(batch_id: UUID) -> QuerySet[ImputationJob]:
     """The jobs of a batch in the order of its files, with user, service and panel."""
-    found = ImputationJob.objects.select_related("user", "service", "reference_panel")
+    found = shown_jobs().select_related("user", "service", "reference_panel")
     return found.filter(batch_link__batch_id=batch_id).order_by("batch_link__position")
 
 
 def count_jobs_of_batch(batch_id: UUID) -> Counter[Status]:
     """How many jobs of a batch stand in each state."""
-    counted = ImputationJob.objects.filter(batch_link__batch_id=batch_id).values_list("status")
+    counted = shown_jobs().filter(batch_link__batch_id=batch_id).values_list("status")
     found = counted.annotate(number=Count("id")).order_by("status")
     return Counter({Status(status): number for status, number in found})
 

@@ -5,6 +5,12 @@ from federated_imputation.monolith.registry.operations.addresses import (
     change_address,
 )
 from federated_imputation.monolith.registry.operations.panels import PanelSync
+from federated_imputation.monolith.registry.operations.removal import (
+    delete_panel,
+    erase_panel,
+    erase_service,
+    remove_service,
+)
 from federated_imputation.monolith.registry.operations.services import (
     InvalidService,
     ServiceInUse,
@@ -39,11 +45,15 @@ __all__ = [
     "check_service",
     "claim_due_syncs",
     "create_service",
+    "delete_panel",
     "delete_service",
     "enter",
+    "erase_panel",
+    "erase_service",
     "lock_standing",
     "note_answer",
     "note_silence",
+    "remove_service",
     "request_sync",
     "run_due_sync",
     "sync_panels",

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 
 from apps.shared.api.origin import Origin
 from federated_imputation.monolith.accounts.operations import (
@@ -21,9 +21,11 @@ from federated_imputation.monolith.accounts.operations import (
 )
 from federated_imputation.monolith.accounts.operations.changes import Changes, changes_to, told
 from federated_imputation.monolith.accounts.queries import Capability, Rights
+from federated_imputation.monolith.deletions.queries import Kind, Subject, is_being_deleted
 from federated_imputation.monolith.registry.masking import with_hidden
 from federated_imputation.monolith.registry.models import ImputationService
 from federated_imputation.monolith.registry.operations.addresses import change_address
+from federated_imputation.monolith.registry.operations.removal import remove_service
 from federated_imputation.monolith.registry.presentation import public_url
 from federated_imputation.monolith.registry.queries import UnknownService, get_service
 
@@ -162,8 +164,8 @@ def delete_service(
 ) -> ImputationService | None:
     """Switch a service off, or delete it for good with all that belongs to it.
 
-    What belongs to it: panels, rights, secrets, and its jobs with the rows of their files; the
-    bytes are swept later. Switched off, it is switched on again by `update_service`.
+    What belongs to it: panels, rights, secrets, and its jobs with their files (`remove_service`).
+    Switched off, it is switched on again by `update_service`.
 
     Args:
         force: Whether to delete it.
@@ -175,42 +177,23 @@ def delete_service(
         UnknownService: There is no such service.
         ServiceInUse: It has jobs that are pending, queued or running.
     """
-    try:
-        with transaction.atomic():
-            service = _locked(service_id)
-            under_way = service.jobs.filter(status__in=_UNDER_WAY).count()
-            if under_way:
-                raise ServiceInUse(f"{service.name} has {under_way} jobs that are not over.")
-            if not force:
-                changes = changes_to(service, {"is_active": False})
-                _write(service, changes)
-                _audit("deactivate_service", service, changes, None, by=by, origin=origin, now=now)
-                return get_service(service_id=service_id)
-            record_audit(
-                action="delete_service",
-                user_id=by.user_id,
-                resource_type="service",
-                resource_id=str(service_id),
-                details={
-                    "name": service.name,
-                    "jobs": service.jobs.count(),
-                    "panels": service.reference_panels.count(),
-                },
-                origin=origin,
-                now=now,
-            )
-            service.delete()
-            # References are checked at the end of a transaction; a job that came in meanwhile
-            # must be found while this can still be answered.
-            connection.check_constraints()
-    except IntegrityError:
-        raise ServiceInUse("A job was submitted to the service just now.") from None
+    with transaction.atomic():
+        service = _locked(service_id)
+        under_way = service.jobs.filter(status__in=_UNDER_WAY).count()
+        if under_way:
+            raise ServiceInUse(f"{service.name} has {under_way} jobs that are not over.")
+        if not force:
+            changes = changes_to(service, {"is_active": False})
+            _write(service, changes)
+            _audit("deactivate_service", service, changes, None, by=by, origin=origin, now=now)
+            return get_service(service_id=service_id)
+        remove_service(service_id, user_id=by.user_id, origin=origin, now=now)
     return None
 
 
 def _locked(service_id: int) -> ImputationService:
     service = ImputationService.objects.select_for_update().filter(pk=service_id).first()
-    if service is None:
+    if service is None or is_being_deleted(Subject(kind=Kind.SERVICE, id=service_id)):
         raise UnknownService(service_id)
     return service
 

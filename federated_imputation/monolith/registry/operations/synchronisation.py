@@ -37,7 +37,7 @@ from federated_imputation.monolith.registry.clients import Catalogue, connect, i
 from federated_imputation.monolith.registry.hosts import is_loopback
 from federated_imputation.monolith.registry.models import ImputationService, ServiceSync
 from federated_imputation.monolith.registry.operations.panels import PanelSync, keep_discovery
-from federated_imputation.monolith.registry.queries import get_service
+from federated_imputation.monolith.registry.queries import UnknownService, get_service
 
 __all__ = [
     "DueSync",
@@ -164,6 +164,8 @@ def run_due_sync(
         logger.warning(
             "The panels of service %s were not synchronised: %s", service_id, type(error).__name__
         )
+    except UnknownService:
+        logger.info("Service %s went before its panels were synchronised.", service_id)
     except SyncUnderWay:
         logger.warning("The panels of service %s are synchronised by another.", service_id)
 

@@ -324,11 +324,6 @@ def test_two_administrators_cannot_remove_each_other_at_the_same_time():
     assert list(administrators()) == [first]
 
 
-def test_users_are_not_deleted(as_root, ada):
-    assert as_root.delete(f"/api/users/{ada.pk}/").status_code == 405
-    assert User.objects.filter(pk=ada.pk).exists()
-
-
 @pytest.mark.parametrize("path", ["", "toggle_active/"])
 def test_session_of_a_deactivated_user_stays_ended(as_boss, ada, as_ada, path):
     other = client_of(make_user("other"))

@@ -14,6 +14,7 @@ from federated_imputation.monolith.files import tasks
 from federated_imputation.monolith.files.models import GenotypeFile, ResultFile
 from federated_imputation.monolith.files.operations.storage_use import recount_storage
 from federated_imputation.monolith.jobs.models import JobWork
+from tests.deletion_scene import finish_deletions
 from tests.factories import make_job, make_panel, make_service, make_user
 from tests.genotype_files import study
 
@@ -96,6 +97,7 @@ def test_results_count_until_their_job_is_deleted(client, ada):
     assert told(ada) == 3
 
     assert client.delete(f"/api/jobs/{job.pk}/").status_code == 204
+    finish_deletions()
 
     assert told(ada) == 1
 

@@ -13,8 +13,10 @@ from django.test.utils import CaptureQueriesContext
 
 from federated_imputation.monolith.accounts.models import AuditLog, ServiceCredential
 from federated_imputation.monolith.accounts.queries import reveal_credential
+from federated_imputation.monolith.deletions.models import Deletion
 from federated_imputation.monolith.files.models import StoredFile
 from federated_imputation.monolith.jobs.models import ImputationJob, JobStatusUpdate, JobWork
+from federated_imputation.monolith.sagas import deletion
 from tests.factories import NOW, make_job, make_panel, make_service, make_user
 from tests.job_world import PANEL, upload
 
@@ -416,9 +418,11 @@ def test_delete_removes_a_job_that_is_over_with_everything_it_had(
 
     with django_capture_on_commit_callbacks(execute=True):
         answer = client.delete(f"/api/jobs/{job.pk}/")
+        shown = client.get(f"/api/jobs/{job.pk}/")
+        deletion.advance(Deletion.objects.get(job_id=job.pk).pk)
 
     assert answer.status_code == 204
-    assert client.get(f"/api/jobs/{job.pk}/").status_code == 404
+    assert shown.status_code == 404
     assert not [path for path in Path(settings.DATA_ROOT).rglob("*") if path.is_file()]
     assert not result.parent.parent.exists()
     assert not ServiceCredential.objects.exists()
@@ -437,10 +441,12 @@ def test_bytes_go_with_the_last_job_that_names_them(
 
     with django_capture_on_commit_callbacks(execute=True):
         client.delete(f"/api/jobs/{first.pk}/")
+        assert deletion.advance(Deletion.objects.get().pk)
     assert path.exists()
 
     with django_capture_on_commit_callbacks(execute=True):
         client_of(second.user).delete(f"/api/jobs/{second.pk}/")
+        assert deletion.advance(Deletion.objects.get().pk)
     assert not path.exists()
 
 

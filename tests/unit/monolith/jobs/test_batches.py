@@ -16,6 +16,7 @@ from federated_imputation.monolith.jobs.plans.decisions import batch_status
 from federated_imputation.monolith.jobs.plans.models import BatchJob, JobBatch, JobTemplate
 from federated_imputation.monolith.jobs.states import Status
 from federated_imputation.monolith.registry.models import ReferencePanel
+from tests.deletion_scene import finish_deletions
 from tests.factories import make_job, make_user
 from tests.genotype_files import vcf
 from tests.locks import waiting_for_a_lock
@@ -314,6 +315,7 @@ def test_batch_is_deleted_with_its_jobs_when_it_is_over(client, template_id, ada
     end("completed")
     assert client.delete(path).status_code == 204
     assert client.get(path).status_code == 404
+    finish_deletions()
     assert not ImputationJob.objects.exists()
     assert GenotypeFile.objects.count() == 2
     actions = AuditLog.objects.filter(resource_type="job_batch").order_by("id")
@@ -330,6 +332,8 @@ def test_job_that_is_deleted_leaves_its_batch(client, template_id):
     end("completed", of=[second])
 
     assert client.delete(f"/api/jobs/{first}/").status_code == 204
+    assert [job["id"] for job in jobs_of(client, batch_id)] == [second]
+    finish_deletions()
 
     told = client.get(f"/api/batches/{batch_id}/").json()
     assert (told["status"], told["total_jobs"], told["failed_jobs"]) == ("completed", 1, 0)

@@ -24,6 +24,7 @@ from federated_imputation.monolith.jobs.models import (
     JobWork,
     ParentJob,
 )
+from tests.deletion_scene import finish_deletions
 from tests.factories import NOW, make_job, make_panel, make_service, make_user
 from tests.genotype_files import study
 from tests.job_world import PANEL, upload
@@ -142,11 +143,13 @@ def test_bytes_are_stored_once_and_go_with_the_last_job(
         client.post(f"/api/jobs/{job['id']}/cancel/")
     with django_capture_on_commit_callbacks(execute=True):
         assert client.delete(f"/api/jobs/{jobs[0]['id']}/").status_code == 204
+        finish_deletions()
     assert [path.exists() for path in stored] == [False, True]
     assert stored[1].read_bytes() == upload().read()
     assert client.get(f"/api/jobs/{jobs[1]['id']}/").json()["input_file"] == "study.vcf.gz"
     with django_capture_on_commit_callbacks(execute=True):
         assert client.delete(f"/api/jobs/{jobs[1]['id']}/").status_code == 204
+        finish_deletions()
     assert nothing_is_stored(settings.DATA_ROOT)
 
 
@@ -513,9 +516,10 @@ def test_delete_removes_a_study_that_is_over_with_everything_it_had(
 
     with django_capture_on_commit_callbacks(execute=True):
         answer = client.delete(f"/api/parent-jobs/{parent_id}/")
+        assert client.get(f"/api/parent-jobs/{parent_id}/").status_code == 404
+        finish_deletions()
 
     assert answer.status_code == 204
-    assert client.get(f"/api/parent-jobs/{parent_id}/").status_code == 404
     assert not ServiceCredential.objects.exists()
     assert nothing_is_stored(settings.DATA_ROOT)
 

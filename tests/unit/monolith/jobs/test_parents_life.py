@@ -17,6 +17,7 @@ from federated_imputation.monolith.accounts.models import ServiceCredential
 from federated_imputation.monolith.jobs.models import ImputationJob, ParentJob
 from federated_imputation.monolith.jobs.parents import operations
 from federated_imputation.monolith.registry.models import ReferencePanel
+from tests.deletion_scene import finish_deletions
 from tests.factories import make_panel, make_service
 from tests.job_world import FILES, ORIGIN, PANEL, World, upload
 from tests.michigan_server import MichiganServer
@@ -210,6 +211,7 @@ def test_jobs_that_are_deleted_at_once_leave_no_parent(two: TwoServices, setting
         return lambda: two.client().delete(f"/api/jobs/{job_id}/").status_code
 
     assert at_once(*map(delete, two.children(parent))) == [204, 204]
+    finish_deletions()
     assert not ParentJob.objects.exists()
     assert not [path for path in Path(settings.DATA_ROOT).rglob("*") if path.is_file()]
 
@@ -226,5 +228,6 @@ def test_study_and_its_job_that_are_deleted_at_once_are_gone(two: TwoServices):
 
     assert set(answers) <= {204, 404}
     assert 204 in answers
+    finish_deletions()
     assert not ParentJob.objects.exists()
     assert not ImputationJob.objects.exists()

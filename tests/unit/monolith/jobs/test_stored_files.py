@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 
 from federated_imputation.monolith.jobs.models import ImputationJob
+from tests.deletion_scene import finish_deletions
 from tests.factories import make_panel, make_service, make_user
 from tests.genotype_files import study, vcf
 
@@ -56,6 +57,7 @@ def test_end_of_the_one_is_not_the_end_of_the_other(client, panel, settings):
     client.post(f"/api/jobs/{jobs[0]}/cancel/")
 
     assert client.delete(f"/api/jobs/{jobs[0]}/").status_code == 204
+    finish_deletions()
     assert client.get(f"/api/files/{file_id}/").status_code == 200
     assert client.delete(f"/api/files/{file_id}/").status_code == 204
     assert input_of(jobs[1], settings.DATA_ROOT).read_bytes() == study().read()

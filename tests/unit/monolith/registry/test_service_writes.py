@@ -14,8 +14,10 @@ from federated_imputation.monolith.accounts.models import (
 )
 from federated_imputation.monolith.accounts.operations import store_credential
 from federated_imputation.monolith.accounts.queries import reveal_credential
+from federated_imputation.monolith.deletions.models import Deletion
 from federated_imputation.monolith.jobs.models import ImputationJob
 from federated_imputation.monolith.registry.models import ImputationService, ReferencePanel
+from federated_imputation.monolith.sagas import deletion
 from federated_imputation.monolith.seeds.rows import SERVICES
 from tests.factories import NOW, make_job, make_panel, make_service, make_user
 
@@ -298,6 +300,8 @@ class TestDeleting:
         )
         answer = send(client, "delete", f"{service.pk}/?force=true")
         assert (answer.status_code, answer.content) == (204, b"")
+        assert client.get(f"/api/services/{service.pk}/").status_code == 404
+        assert deletion.advance(Deletion.objects.get().pk)
         assert not ImputationService.objects.filter(pk=service.pk).exists()
         assert not ReferencePanel.objects.filter(pk=panel.pk).exists()
         assert not ServiceCredential.objects.exists()
@@ -365,6 +369,7 @@ class TestBulk:
         given = {"service_ids": [service.pk], "force_delete": True}
         body = send(client, "delete", "bulk_delete/", given).json()
         assert (body["deleted"], body["deleted_count"]) == ([service.pk], 1)
+        assert deletion.advance(Deletion.objects.get().pk)
         assert not ImputationService.objects.filter(pk=service.pk).exists()
 
     def test_request_of_which_nothing_can_be_done_is_refused(self, client, boss):
