@@ -135,6 +135,7 @@ class Scene:
         if answer.status != 201 or not isinstance(answer.body, dict) or path == "roles/":
             return  # a role is made only in place of one that was deleted
         made = answer.body.get("service") if path == "services/" else answer.body
+        path = "jobs/" if path.endswith("/use/") else path
         if isinstance(made, dict) and "id" in made:
             self._made.append((by, f"{path}{made['id']}/"))
 
@@ -149,8 +150,9 @@ class Scene:
         return kept
 
     def _remove(self, by: str, path: str) -> list[str]:
-        cleaner = by if path.startswith("jobs/") and by in self._clients else "administrator"
-        if path.startswith("jobs/"):
+        is_own = path.startswith(("batches/", "files/", "jobs/", "templates/"))
+        cleaner = by if is_own and by in self._clients else "administrator"
+        if path.startswith(("batches/", "jobs/")):
             self.client(cleaner).send("POST", f"{path}cancel/")
         query = {"force": "true"} if path.startswith("services/") else {}
         status = self.client(cleaner).send("DELETE", path, params=query).status

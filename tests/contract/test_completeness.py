@@ -41,8 +41,7 @@ def test_every_endpoint_has_a_success_a_refusal_and_a_permission():
         (endpoint, kind)
         for endpoint in ENDPOINTS
         for kind in ("success", "refusal", "permission")
-        if not kinds[endpoint, kind]
-        and not (kind == "refusal" and endpoint in NEVER_REFUSED)
+        if not kinds[endpoint, kind] and not (kind == "refusal" and endpoint in NEVER_REFUSED)
     }
     assert missing == set()
 

@@ -316,6 +316,74 @@ _SUBMISSION: Final[list[Row]] = [
     ),
 ]
 
+_BATCH: Final = {
+    "name": the("new name"),
+    "genotype_files": [the("new file")],
+    "service": the("service"),
+    "reference_panel": the("panel"),
+    "user_token": "contract-no-token",
+}
+_USE: Final[dict[str, Any]] = {
+    "by": "researcher",
+    "at": "new template",
+    "form": {"name": the("new name"), "user_token": "contract-no-token", **_FILE},
+    "headers": _KEY,
+    "status": 201,
+}
+_SEND: Final[dict[str, Any]] = {"by": "researcher", "json": _BATCH, "headers": _KEY, "status": 201}
+_NEW_TEMPLATE: Final = call(
+    "POST templates/",
+    by="researcher",
+    json={
+        "name": the("new name"),
+        "service": the("service"),
+        "reference_panel": the("panel"),
+    },
+    status=201,
+    keep="new template",
+)
+_NEW_FILE: Final = call(
+    "POST files/",
+    by="researcher",
+    form={"file": Upload("study.vcf.gz", STUDY)},
+    status=(200, 201),  # the same bytes are stored once
+    keep="new file",
+)
+
+_PLANS: Final[list[Row]] = [
+    edge(
+        "POST templates/{id}/use/",
+        "the same again under one key is the first answer",
+        **_USE,
+        first=[_NEW_TEMPLATE, call("POST templates/{id}/use/", **_USE, keep="new job")],
+        answer={**CREATED_JOB, "id": the("new job")},
+        carries={"Idempotent-Replayed": "true"},
+        then=[_ONLY_ONE],
+    ),
+    edge(
+        "POST templates/{id}/use/",
+        "another job under a key that was used",
+        **{**_USE, "form": {**_USE["form"], "description": "Another"}, "status": 422},
+        first=[_NEW_TEMPLATE, call("POST templates/{id}/use/", **_USE)],
+        answer={"detail": str},
+    ),
+    edge(
+        "POST batches/",
+        "the same again under one key is the first answer",
+        **_SEND,
+        first=[_NEW_FILE, call("POST batches/", **_SEND, keep="new batch")],
+        answer={"id": the("new batch"), "total_jobs": 1},
+        carries={"Idempotent-Replayed": "true"},
+    ),
+    edge(
+        "POST batches/",
+        "another batch under a key that was used",
+        **{**_SEND, "json": {**_BATCH, "description": "Another"}, "status": 422},
+        first=[_NEW_FILE, call("POST batches/", **_SEND)],
+        answer={"detail": str},
+    ),
+]
+
 _DETAIL: Final[list[Row]] = [
     success(
         f"GET {_ONE}",
@@ -657,4 +725,4 @@ _FILES: Final[list[Row]] = [
     ),
 ]
 
-ROWS: Final[list[Row]] = [*_LIST, *_SUBMISSION, *_DETAIL, *_ACTIONS, *_FILES]
+ROWS: Final[list[Row]] = [*_LIST, *_SUBMISSION, *_PLANS, *_DETAIL, *_ACTIONS, *_FILES]

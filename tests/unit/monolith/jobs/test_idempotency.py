@@ -14,8 +14,10 @@ from django.utils import timezone
 from federated_imputation.monolith.accounts.models import StoredAnswer
 from federated_imputation.monolith.accounts.operations.sweep import sweep_expired
 from federated_imputation.monolith.jobs.models import ImputationJob, ParentJob
+from federated_imputation.monolith.jobs.plans.models import JobBatch, JobTemplate
 from tests.factories import make_panel, make_service, make_user
 from tests.job_world import PANEL, upload
+from tests.unit.monolith.jobs.plans_world import client_of, put_file
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PATIENCE = 60.0
@@ -92,6 +94,82 @@ def test_study_that_is_asked_for_twice_is_made_once(ada, panels):
     assert (first.status_code, second.status_code) == (201, 201)
     assert first.json() == second.json()
     assert ParentJob.objects.count() == 1
+
+
+@pytest.fixture
+def template(ada, panels):
+    return JobTemplate.objects.create(
+        user=ada, name="Settings", service=panels[0].service, reference_panel=panels[0]
+    )
+
+
+def use(user, template, *, key: str = "a-key-of-the-client", **fields):
+    form = {"name": "Study", "user_token": TOKEN, "input_file": upload(), **fields}
+    path = f"/api/templates/{template.pk}/use/"
+    return client_of(user).post(path, form, headers={"Idempotency-Key": key})
+
+
+def submit_batch(user, panel, files, *, key: str = "a-key-of-the-client", **fields):
+    body = {
+        "name": "Cohort",
+        "service": panel.service_id,
+        "reference_panel": panel.pk,
+        "user_token": TOKEN,
+        "genotype_files": files,
+    }
+    return client_of(user).post(
+        "/api/batches/",
+        {**body, **fields},
+        content_type="application/json",
+        headers={"Idempotency-Key": key},
+    )
+
+
+def test_template_that_is_used_twice_under_one_key_makes_one_job(ada, template):
+    first, second = use(ada, template), use(ada, template)
+
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.json() == second.json()
+    assert second.headers["Idempotent-Replayed"] == "true"
+    assert ImputationJob.objects.count() == 1
+    template.refresh_from_db()
+    assert template.usage_count == 1
+    assert use(ada, template, name="Another").status_code == 422
+
+
+def test_use_is_answered_again_when_the_template_is_gone(ada, template):
+    first = use(ada, template)
+    JobTemplate.objects.all().delete()
+
+    assert use(ada, template).json() == first.json()
+    assert use(ada, template, key="another-key").status_code == 404
+
+
+def test_use_at_once_under_one_key_is_one_job(ada, template):
+    answers = at_once(lambda: use(ada, template), times=4)
+
+    assert [answer.status_code for answer in answers] == [201] * 4
+    assert len({answer.content for answer in answers}) == 1
+    assert ImputationJob.objects.count() == 1
+
+
+def test_batch_that_is_asked_for_twice_is_made_once(ada, panels):
+    files = [put_file(client_of(ada), name) for name in ("one.vcf.gz", "two.vcf.gz")]
+
+    first, second = (submit_batch(ada, panels[0], files) for _ in range(2))
+
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.json() == second.json()
+    assert second.headers["Idempotent-Replayed"] == "true"
+    assert (JobBatch.objects.count(), ImputationJob.objects.count()) == (1, 2)
+    assert submit_batch(ada, panels[0], files[:1]).status_code == 422
+
+
+def test_refused_batch_leaves_its_key_free(ada, panels):
+    files = [put_file(client_of(ada))]
+
+    assert submit_batch(ada, panels[0], files, build="hg18").status_code == 400
+    assert submit_batch(ada, panels[0], files).status_code == 201
 
 
 def test_without_a_key_each_request_is_one(ada, panels):

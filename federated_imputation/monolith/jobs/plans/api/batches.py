@@ -23,6 +23,7 @@ from apps.shared.identity.permissions import in_scope
 from federated_imputation.monolith.accounts.queries import Rights, find_rights
 from federated_imputation.monolith.jobs.access import refuse_submission
 from federated_imputation.monolith.jobs.models import ImputationJob
+from federated_imputation.monolith.jobs.once import KEY_PARAMETER, KEY_REFUSALS, once
 from federated_imputation.monolith.jobs.operations import InvalidJob, NotAllowedNow
 from federated_imputation.monolith.jobs.plans import access, queries
 from federated_imputation.monolith.jobs.plans.models import LONGEST_NAME, JobBatch, JobTemplate
@@ -97,14 +98,19 @@ class BatchListView(ListAPIView[JobBatch]):
     @extend_schema(
         summary="Submit a batch",
         description="All of its jobs are made, or none.",
+        parameters=[KEY_PARAMETER],
         request=BatchInput,
         responses={
             201: BatchDetailOutput,
             400: OpenApiResponse(description="What is wrong, by field; a file by its name."),
             403: OpenApiResponse(description="Neither the role nor a right allows it here."),
+            **KEY_REFUSALS,
         },
     )
     def post(self, request: Request) -> Response:
+        return once(request, self._submit)
+
+    def _submit(self, request: Request) -> Response:
         given = self.BatchInput(data=request.data)
         given.is_valid(raise_exception=True)
         by = find_rights(request.user)

@@ -1,6 +1,7 @@
 """Templates: the settings of jobs under a name, one's own and those that others share."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from django.db.models import QuerySet
@@ -23,6 +24,7 @@ from apps.shared.identity.permissions import in_scope
 from federated_imputation.monolith.accounts.queries import find_rights
 from federated_imputation.monolith.jobs.access import refuse_submission
 from federated_imputation.monolith.jobs.api import JobListView
+from federated_imputation.monolith.jobs.once import KEY_PARAMETER, KEY_REFUSALS, once
 from federated_imputation.monolith.jobs.operations import InvalidJob
 from federated_imputation.monolith.jobs.plans import access, queries
 from federated_imputation.monolith.jobs.plans.models import LONGEST_NAME, JobTemplate
@@ -201,15 +203,20 @@ class TemplateUseView(APIView):
     @extend_schema(
         summary="Submit a job made from a template",
         description="What is left out is as the template has it.",
+        parameters=[KEY_PARAMETER],
         request={"multipart/form-data": OpenApiRequest(TemplateUseInput)},
         responses={
             201: JobListView.CreatedJob,
             400: _INVALID,
             403: _FORBIDDEN,
             404: _NOT_THERE,
+            **KEY_REFUSALS,
         },
     )
     def post(self, request: Request, template_id: str) -> Response:
+        return once(request, partial(self._submit, template_id=template_id))
+
+    def _submit(self, request: Request, *, template_id: str) -> Response:
         by = find_rights(request.user)
         template = access.usable_template(by, template_id=template_id)
         given = self.TemplateUseInput(data=request.data)
