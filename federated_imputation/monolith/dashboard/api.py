@@ -13,9 +13,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.shared.api.origin import origin_of
 from apps.shared.api.passing import passing
 from apps.shared.health.checks import failing_dependencies
 from apps.shared.identity.permissions import covers
+from federated_imputation.monolith.accounts.operations import record_read
+from federated_imputation.monolith.accounts.queries import find_rights
 from federated_imputation.monolith.dashboard import queries
 from federated_imputation.monolith.jobs.presentation import JobOutput
 from federated_imputation.monolith.registry.queries import ApiType, ServiceType
@@ -33,10 +36,11 @@ logger = logging.getLogger(__name__)
 
 
 class StatsView(APIView):
-    """The caller's own jobs in numbers; zeros for an anonymous caller.
+    """The caller's own jobs in numbers, or everybody's; zeros for an anonymous caller.
 
-    An API token without `jobs:read` counts as anonymous. While the database does not answer, all is
-    zero and `status` says `fallback`: the start page then still is one.
+    Who may see all jobs by role is told of all of them, and a look at those of others is audited as
+    in the list of jobs. An API token without `jobs:read` counts as anonymous. While the database
+    does not answer, all is zero and `status` says `fallback`: the start page then still is one.
     """
 
     permission_classes = [AllowAny]
@@ -61,8 +65,16 @@ class StatsView(APIView):
 
     @extend_schema(responses=StatsOutput)
     def get(self, request: Request) -> Response:
-        user = request.user if covers(request, "jobs") else AnonymousUser()
-        return Response(self.StatsOutput(queries.stats(user=user)).data)
+        by = find_rights(request.user if covers(request, "jobs") else AnonymousUser())
+        stats = queries.stats(by)
+        record_read(
+            resource_type="job",
+            ids=[job.pk for job in stats.recent_jobs if job.user_id != by.user_id],
+            user_id=by.user_id,
+            origin=origin_of(request),
+            now=timezone.now(),
+        )
+        return Response(self.StatsOutput(stats).data)
 
     def handle_exception(self, exc: Exception) -> Response:
         """As always, but for a lost database, which may be missed before `get` is reached, too."""

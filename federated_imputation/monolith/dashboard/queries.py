@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from django.contrib.auth.models import AnonymousUser, User
-
-from federated_imputation.monolith.accounts.queries import count_accessible_services
+from federated_imputation.monolith.accounts.queries import Rights, count_accessible_services
 from federated_imputation.monolith.jobs.queries import count_jobs_by_status, recent_jobs
 from federated_imputation.monolith.registry.queries import (
     count_active_services,
@@ -24,7 +22,7 @@ _RUNNING = ("pending", "queued", "running")
 
 @dataclass(frozen=True, kw_only=True)
 class Stats:
-    """One person's numbers.
+    """What one person is told: of everybody's jobs who may see them all, else of the own ones.
 
     Attributes:
         running: Pending, queued and running together.
@@ -62,12 +60,12 @@ class ServiceOverview:
     reference_panels_count: int
 
 
-def stats(*, user: User | AnonymousUser) -> Stats:
-    """The caller's own numbers; an anonymous caller has no jobs."""
+def stats(by: Rights) -> Stats:
+    """The caller's numbers; who is anonymous is told of no jobs."""
     available = count_active_services()
-    if not user.is_authenticated:
+    if by.user_id is None:
         return Stats(available_services=available)
-    counts = count_jobs_by_status(user_id=user.pk)
+    counts = count_jobs_by_status(by)
     total = counts.total()
     return Stats(
         total=total,
@@ -76,8 +74,8 @@ def stats(*, user: User | AnonymousUser) -> Stats:
         failed=counts["failed"],
         success_rate=round(100 * counts["completed"] / total, 2) if total else 0.0,
         available_services=available,
-        accessible_services=count_accessible_services(user_id=user.pk),
-        recent_jobs=list(recent_jobs(user_id=user.pk, limit=_RECENT)),
+        accessible_services=count_accessible_services(user_id=by.user_id),
+        recent_jobs=list(recent_jobs(by, limit=_RECENT)),
     )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tests.contract.matching import TIME, Each, Text
+from tests.contract.matching import TIME, Each, Has, Not, Text
 from tests.contract.row import (
     CALLERS,
     Row,
@@ -11,6 +11,7 @@ from tests.contract.row import (
     permissions,
     refusal,
     success,
+    the,
 )
 from tests.contract.rows.shapes import JOB
 
@@ -47,6 +48,20 @@ _DASHBOARD: Final[list[Row]] = [
         by="new user",
         answer={**_STATS, "job_stats": _NOTHING, "recent_jobs": []},
         example="dashboard/stats",
+    ),
+    success(
+        "GET dashboard/stats/",
+        "of everybody's jobs, for who may see them all",
+        by="admin",
+        first=[call("GET jobs/{id}/", at="new job", by="researcher", status=200)],
+        answer={**_STATS, "recent_jobs": Has({"id": the("new job")})},
+    ),
+    edge(
+        "GET dashboard/stats/",
+        "of no other's, for who may not",
+        by="other",
+        first=[call("GET jobs/{id}/", at="new job", by="researcher", status=200)],
+        answer={"recent_jobs": Not({"id": the("new job")})},
     ),
     refusal(
         "GET dashboard/stats/",

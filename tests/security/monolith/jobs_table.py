@@ -537,7 +537,7 @@ _DASHBOARD: Final = [
     *endpoint(
         "api/dashboard/stats/",
         marker="job name",
-        GET={_OWNER_READS: SHOWN, CALLERS: HIDDEN},
+        GET={_OWNER_READS: SHOWN, _SEES_ALL_JOBS: SHOWN, CALLERS: HIDDEN},
     ),
     *open_to_callers("api/dashboard/services_overview/"),
     *open_to_callers("api/dashboard/health/"),

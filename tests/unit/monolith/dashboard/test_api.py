@@ -6,7 +6,11 @@ import pytest
 from django.db import OperationalError, connection
 from django.urls import path
 
-from federated_imputation.monolith.accounts.models import UserServiceAccess
+from federated_imputation.monolith.accounts.models import (
+    AuditLog,
+    ServicePermission,
+    UserServiceAccess,
+)
 from federated_imputation.urls import monolith as urls
 from tests.factories import NOW, make_job, make_panel, make_service, make_user
 
@@ -46,6 +50,50 @@ def test_stats_are_the_callers_own(client, panel):
     assert body["recent_jobs"] == client.get("/api/jobs/").json()["results"][:5]
     assert body["status"] == "success"
     assert body["timestamp"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("role", "total"),
+    [
+        ("admin", 3),
+        ("service_admin", 3),
+        ("researcher", 1),
+        ("service_user", 1),
+        ("viewer", 1),
+        (None, 1),
+    ],
+)
+def test_stats_are_of_all_jobs_for_who_may_see_them_all(client, panel, role, total):
+    caller, ada = make_user("caller", role=role), make_user("ada")
+    mine = make_job(caller, panel, status="completed")
+    theirs = [
+        make_job(ada, panel, status=status, created_at=NOW + timedelta(minutes=1))
+        for status in ("completed", "failed")
+    ]
+    client.force_login(caller)
+
+    body = client.get("/api/dashboard/stats/").json()
+
+    assert body["job_stats"]["total"] == total
+    assert body["job_stats"]["completed"] == (2 if total == 3 else 1)
+    shown = {job["id"] for job in body["recent_jobs"]}
+    assert shown == {str(job.pk) for job in ([mine, *theirs] if total == 3 else [mine])}
+    looks = AuditLog.objects.filter(action="data_access", resource_type="job", user=caller)
+    assert [set(look.details["ids"]) for look in looks] == (
+        [{str(job.pk) for job in theirs}] if total == 3 else []
+    )
+
+
+@pytest.mark.django_db
+def test_stats_of_who_sees_the_jobs_of_one_service_are_the_own(client, panel):
+    caller = make_user("caller", role="viewer")
+    ServicePermission.objects.create(service=panel.service, user=caller, permission="view_jobs")
+    make_job(make_user("ada"), panel)
+    client.force_login(caller)
+
+    assert client.get("/api/jobs/").json()["count"] == 1
+    assert client.get("/api/dashboard/stats/").json()["job_stats"]["total"] == 0
 
 
 @pytest.mark.django_db
