@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from apps.shared.admin.confirming import ConfirmingAdmin
 from apps.shared.admin.pages import TableInline
 from federated_imputation.monolith.accounts.models import (
     AuditLog,
@@ -30,6 +31,7 @@ from federated_imputation.monolith.accounts.pages import (
 )
 from federated_imputation.monolith.accounts.quotas import month_of
 from federated_imputation.monolith.accounts.rights import Capability
+from federated_imputation.monolith.accounts.user_actions import USER_ACTIONS
 from federated_imputation.monolith.deletions.queries import being_deleted
 
 __all__: list[str] = []
@@ -38,17 +40,26 @@ admin.site.unregister([User, Group])
 
 
 @admin.register(User)
-class _UserAdmin(GoverningAdmin, UserAdmin):  # type: ignore[type-arg]
+class _UserAdmin(ConfirmingAdmin, GoverningAdmin, UserAdmin):  # type: ignore[type-arg]
     """Nobody is deleted here, but through the API. Superusers are changed by their like."""
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        return super().get_queryset(request).filter(~being_deleted(user="id"))
 
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     add_fieldsets = UserAdmin.add_fieldsets  # unfold has none
     ordering = ["username"]
+    list_display = ["username", "email", "role", "is_active", "is_staff", "last_login"]
+    list_filter = ["is_active", "is_staff", "is_superuser", "profile__role"]
+    list_select_related = ["profile__role"]
+    row_actions = USER_ACTIONS
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        return super().get_queryset(request).filter(~being_deleted(user="id"))
+
+    @admin.display(ordering="profile__role__name")
+    def role(self, user: User) -> str:
+        profile: UserProfile | None = getattr(user, "profile", None)
+        return profile.role.name if profile and profile.role else "None"
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         allowed = super().has_change_permission(request, obj)
