@@ -57,7 +57,10 @@ class RightsAdmin(EditableAdmin):
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """Only the filters that the page offers; by others a hidden column could be guessed."""
-        offered = {str(name).partition("__")[0] for name in self.get_list_filter(request)}
+        offered = {
+            str(getattr(name, "parameter_name", name)).partition("__")[0]
+            for name in self.get_list_filter(request)
+        }
         allowed: bool = super().lookup_allowed(lookup, value, request)
         return allowed and lookup.partition("__")[0] in offered
 

@@ -1,18 +1,24 @@
 """Admin pages of the registry domain; what the legacy system left there in plaintext is masked."""
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet, URLField
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from unfold.widgets import UnfoldAdminPasswordWidget
 
+from apps.shared.admin.confirming import ConfirmingAdmin
+from apps.shared.admin.pages import labelled
 from apps.shared.api.origin import origin_of
-from federated_imputation.monolith.accounts.pages import RightsAdmin
-from federated_imputation.monolith.accounts.queries import Capability
+from federated_imputation.monolith.accounts.pages import RightsAdmin, rights_of
+from federated_imputation.monolith.accounts.queries import Capability, token_stored_at
 from federated_imputation.monolith.deletions.queries import being_deleted
+from federated_imputation.monolith.registry.health.queries import shown_status
 from federated_imputation.monolith.registry.masking import (
     MaskWithoutSecret,
     is_same_origin,
@@ -25,14 +31,24 @@ from federated_imputation.monolith.registry.models import (
     ImputationService,
     ReferencePanel,
     ServiceConfiguration,
+    ServiceSync,
 )
 from federated_imputation.monolith.registry.operations import (
     change_address,
     delete_panel,
     remove_service,
+    update_service,
 )
-from federated_imputation.monolith.registry.presentation import public_url
-from federated_imputation.monolith.registry.queries import sync_of
+from federated_imputation.monolith.registry.presentation import (
+    health_message,
+    health_status,
+    public_url,
+    version_in,
+)
+from federated_imputation.monolith.registry.queries import services_for_operators
+from federated_imputation.monolith.registry.service_actions import SERVICE_ACTIONS, told_of
+from federated_imputation.monolith.registry.setup_page import set_up
+from federated_imputation.monolith.registry.standing import standing_shown
 
 __all__: list[str] = []
 
@@ -42,6 +58,10 @@ if TYPE_CHECKING:
 else:
     _ServiceModelForm = _ConfigurationModelForm = forms.ModelForm
 
+_SHOWN_INSTEAD = {
+    "api_config": "settings_shown",
+    "api_url": "address",
+}
 _NO_SECRET = ValidationError(
     "A mask stands where nothing is kept for this address: write the value, or leave it out.",
     code="mask_without_secret",
@@ -50,6 +70,14 @@ _NO_SECRET = ValidationError(
 
 class _ServiceForm(_ServiceModelForm):
     """Shows masks for secrets, and takes a mask for the secret that is kept at the same place."""
+
+    new_token = forms.CharField(
+        required=False,
+        max_length=500,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "off"}),
+        help_text="Replaces the one that is kept. It is encrypted and never shown again; leave "
+        "this empty to keep it.",
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -76,18 +104,57 @@ class _ServiceForm(_ServiceModelForm):
 
 
 @admin.register(ImputationService)
-class _ImputationServiceAdmin(RightsAdmin):
+class _ImputationServiceAdmin(ConfirmingAdmin, RightsAdmin):
+    """A service that is not wanted is switched off, and on again, or deleted for good."""
+
     form = _ServiceForm
     capability = Capability.MANAGE_SERVICES
-    list_display = ["name", "service_type", "api_type", "address", "continent", "is_active"]
+    row_actions = SERVICE_ACTIONS
+    list_display = ["name", "address", "is_active", "condition", "panels", "last_sync"]
     list_filter = ["is_active", "service_type", "api_type", "continent"]
     search_fields = ["name", "description", "location"]
     formfield_overrides = {URLField: {"assume_scheme": "https"}}
     ordering = ["id"]
-    readonly_fields = ["last_sync"]
+    readonly_fields = [
+        *("is_active", "condition", "last_check", "panels", "last_sync"),
+        *("stored_token", "address", "settings_shown"),
+    ]
+    fieldsets = [
+        ("State", {"fields": ["is_active", "condition", "last_check", "panels", "last_sync"]}),
+        (
+            "What it is",
+            {
+                "fields": [
+                    *("name", "service_type", "api_type", "api_url", "description"),
+                    *("location", "continent"),
+                ]
+            },
+        ),
+        ("Token of the platform", {"fields": ["stored_token", "new_token", "api_key_required"]}),
+        ("Limits", {"fields": ["max_file_size_mb", "supported_formats", "api_config"]}),
+    ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ImputationService]:
-        return super().get_queryset(request).filter(~being_deleted(service="id"))
+        return services_for_operators()
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Who may only look is shown no secret of earlier days: nothing masks what is no form."""
+        if self.has_change_permission(request, obj):
+            return super().get_fieldsets(request, obj)
+        return [
+            (title, {"fields": [_SHOWN_INSTEAD.get(str(name), name) for name in names]})
+            for title, part in self.fieldsets
+            if (names := [name for name in part["fields"] if name != "new_token"])
+        ]
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """A service is set up step by step: it is asked before there is a row of it."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        context = {**self.admin_site.each_context(request), "opts": self.opts}
+        return set_up(request, context=context)
 
     def delete_model(self, request: HttpRequest, obj: ImputationService) -> None:
         """Begins a deletion; its last step is not for a request to wait for."""
@@ -103,26 +170,63 @@ class _ImputationServiceAdmin(RightsAdmin):
     def address(self, service: ImputationService) -> str:
         return public_url(service.api_url)
 
-    @admin.display(description="Last synchronisation of its panels")
+    @labelled(healthy="success", maintenance="warning", timeout="danger", unhealthy="danger")
+    def condition(self, service: ImputationService) -> str:
+        return health_status(
+            standing_shown(service),
+            last=shown_status(service),
+            checks_are_running=settings.BACKGROUND_CHECKS,
+        )
+
+    @admin.display
+    def last_check(self, service: ImputationService) -> str:
+        """What the last check found, and whether jobs find it silent."""
+        row = getattr(service, "health", None)
+        told = [health_message(standing_shown(service))]
+        if row is not None and row.checked_at is not None and shown_status(service):
+            told = [f"{row.checked_at:%Y-%m-%d %H:%M} UTC.", row.message, row.error, *told]
+        return " ".join(filter(None, told)) or "None yet"
+
+    @admin.display(description="Settings")
+    def settings_shown(self, service: ImputationService) -> str:
+        return json.dumps(masked_config(service.api_config), indent=2, ensure_ascii=False)
+
+    @admin.display
+    def panels(self, service: ImputationService) -> str:
+        offered, retired = service.reference_panels_count, service.retired_panels_count  # type: ignore[attr-defined]
+        return f"{offered} offered" + (f", {retired} retired" if retired else "")
+
+    @admin.display(description="Last synchronisation", ordering="sync__finished_at")
     def last_sync(self, service: ImputationService) -> str:
-        sync = sync_of(service_id=service.pk)
-        if sync.finished_at is None:
+        sync: ServiceSync | None = getattr(service, "sync", None)
+        if sync is None or sync.finished_at is None:
             return "None yet"
-        counts = f"{sync.added} added, {sync.changed} changed, {sync.withdrawn} withdrawn"
-        told = f"{counts}. {sync.message}" if sync.outcome == "done" else sync.message
-        return f"{sync.finished_at:%Y-%m-%d %H:%M} UTC, {sync.outcome}: {told}"
+        return f"{sync.finished_at:%Y-%m-%d %H:%M} UTC. {told_of(sync)}"
+
+    @admin.display(description="Kept now")
+    def stored_token(self, service: ImputationService) -> str:
+        stored_at = token_stored_at(service_id=service.pk)
+        return f"One of {stored_at:%Y-%m-%d %H:%M} UTC" if stored_at else "No token"
 
     def save_model(
         self, request: HttpRequest, obj: ImputationService, form: Any, change: bool
     ) -> None:
         """Saves what was changed and no more: other columns may have been written meanwhile."""
-        if not change:
-            super().save_model(request, obj, form, change)
-            return
-        changed = set(form.changed_data)
+        changed = set(form.changed_data) - {"new_token"}
         if "api_url" in changed:
             self._change_address(request, obj)
         obj.save(update_fields=[*(changed - {"api_url"}), "updated_at"])
+        if form.cleaned_data["new_token"]:
+            self._keep_token(request, obj, form.cleaned_data["new_token"])
+
+    def _keep_token(self, request: HttpRequest, service: ImputationService, token: str) -> None:
+        update_service(
+            service_id=service.pk,
+            wanted={"api_key": token},
+            by=rights_of(request),
+            origin=origin_of(request),
+            now=timezone.now(),
+        )
 
     def _change_address(self, request: HttpRequest, service: ImputationService) -> None:
         done = change_address(
@@ -142,14 +246,38 @@ class _ImputationServiceAdmin(RightsAdmin):
             )
 
 
+class _PanelStanding(admin.SimpleListFilter):
+    """Offered, retired by the service, or switched off by a person."""
+
+    title = "standing"
+    parameter_name = "standing"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("offered", "Offered"), ("retired", "Retired"), ("off", "Switched off")]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[ReferencePanel]
+    ) -> QuerySet[ReferencePanel]:
+        match self.value():
+            case "offered":
+                return queryset.filter(is_active=True)
+            case "retired":
+                return queryset.filter(withdrawn_at__isnull=False)
+            case "off":
+                return queryset.filter(is_active=False, withdrawn_at__isnull=True)
+        return queryset
+
+
 @admin.register(ReferencePanel)
 class _ReferencePanelAdmin(RightsAdmin):
+    """A panel is offered, retired by its service, or switched off by a person."""
+
     capability = Capability.MANAGE_SERVICES
-    list_display = ["name", "panel_id", "service", "population", "build", "is_active"]
-    list_filter = ["is_active", "build", "service"]
+    list_display = ["name", "panel_id", "version", "service", "population", "build", "standing"]
+    list_filter = [_PanelStanding, "build", "service"]
     list_select_related = ["service"]
     search_fields = ["name", "panel_id", "population"]
-    readonly_fields = ["withdrawn_at", "withdrawn_because"]
+    readonly_fields = ["version", "standing", "withdrawn_at", "withdrawn_because"]
     ordering = ["id"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ReferencePanel]:
@@ -164,6 +292,16 @@ class _ReferencePanelAdmin(RightsAdmin):
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ReferencePanel]) -> None:
         for panel in queryset:
             self.delete_model(request, panel)
+
+    @admin.display
+    def version(self, panel: ReferencePanel) -> str:
+        return version_in(panel.panel_id) or "not told"
+
+    @labelled(offered="success", retired="warning")
+    def standing(self, panel: ReferencePanel) -> str:
+        if panel.is_active:
+            return "offered"
+        return "switched off" if panel.withdrawn_at is None else "retired"
 
 
 class _ConfigurationForm(_ConfigurationModelForm):

@@ -16,6 +16,8 @@ __all__ = [
     "public_config",
     "public_url",
     "sync_state",
+    "sync_told",
+    "version_in",
 ]
 
 SyncState = Literal["never", "waiting", "running", "done", "failed"]
@@ -101,3 +103,21 @@ def sync_state(
     if outcome == "done":
         return "done"
     return "failed" if outcome else "never"
+
+
+def sync_told(*, outcome: str, added: int, changed: int, withdrawn: int, message: str) -> str:
+    """What came of a synchronisation, in words; '' when there was none.
+
+    Args:
+        outcome: "done", "failed" or "".
+    """
+    if outcome == "done":
+        counts = f"Panels that appeared: {added}, changed: {changed}, retired: {withdrawn}."
+        return f"{counts} {message}".rstrip()
+    return f"Not synchronised: {message}" if outcome else ""
+
+
+def version_in(panel_id: str) -> str:
+    """The version that an id of Cloudgene names (`apps@kit-afr@1.0.0`); '' when it names none."""
+    _, _, named = panel_id.partition("@")
+    return named.partition("@")[2]

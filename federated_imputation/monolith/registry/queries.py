@@ -3,6 +3,7 @@ are reached and how they stand.
 """
 
 from collections.abc import Collection, Mapping
+from typing import Final
 
 from django.db.models import Count, Max, Prefetch, Q, QuerySet
 
@@ -16,12 +17,14 @@ from federated_imputation.monolith.registry.models import (
 from federated_imputation.monolith.registry.standing import standing_of
 
 __all__ = [
+    "UNDER_WAY",
     "ApiType",
     "ServiceType",
     "UnknownPanel",
     "UnknownService",
     "connect",
     "count_active_services",
+    "count_jobs_under_way",
     "get_panel",
     "get_service",
     "is_supported",
@@ -30,6 +33,7 @@ __all__ = [
     "panels",
     "panels_by_id",
     "services",
+    "services_for_operators",
     "services_with_panels",
     "standing_of",
     "sync_of",
@@ -37,6 +41,8 @@ __all__ = [
 
 ApiType = ImputationService.ApiType
 ServiceType = ImputationService.ServiceType
+# How a job stands that is not over.
+UNDER_WAY: Final = ("pending", "queued", "running")
 
 
 class UnknownService(LookupError):
@@ -132,6 +138,21 @@ def services_with_panels() -> QuerySet[ImputationService]:
 
 def count_active_services() -> int:
     return ImputationService.objects.filter(is_active=True).count()
+
+
+def count_jobs_under_way(*, service_id: int) -> int:
+    """How many jobs of the service are not over."""
+    return ImputationService.objects.filter(pk=service_id, jobs__status__in=UNDER_WAY).count()
+
+
+def services_for_operators() -> QuerySet[ImputationService]:
+    """All services with what `services` tells, `sync`, and `retired_panels_count`."""
+    retired = Q(reference_panels__withdrawn_at__isnull=False)
+    return (
+        services(is_active=None)
+        .select_related("sync")
+        .annotate(retired_panels_count=Count("reference_panels", filter=retired))
+    )
 
 
 def panels(

@@ -10,7 +10,7 @@ __all__ = ["MUTATED", "ROWS", "TESTS", "build_scene", "settings"]
 
 MUTATED: Final = (
     r"federated_imputation\.monolith\.(\w+\.){1,2}(api|queries|operations|permissions|access"
-    r"|authentication|backend|rights|admin|pages)(\.\w+)*"
+    r"|authentication|backend|rights|admin|pages|\w+_actions)(\.\w+)*"
     r"|apps\.shared\.(identity\.(permissions|sessions|tokens)|admin\.pages|(health|openapi)\.api)"
 )
 _ACCOUNTS: Final = r"federated_imputation\.monolith\.accounts\.(\w+\.)?"
@@ -32,7 +32,10 @@ TESTS: Final = {
     _ACCOUNTS + "(api_)?tokens": (
         "unit/monolith/accounts/test_tokens.py unit/monolith/accounts/test_api_tokens.py"
     ),
-    _ACCOUNTS + "credentials": "unit/monolith/accounts/test_credentials.py",
+    _ACCOUNTS + "credentials": (
+        "unit/monolith/accounts/test_credentials.py unit/monolith/registry/test_setup_pages.py"
+    ),
+    _ACCOUNTS + "user_actions": "unit/monolith/accounts/test_user_actions.py",
     _ACCOUNTS + "rights": "unit/monolith/accounts/test_rights.py",
     _ACCOUNTS + "service_rights": (
         "unit/monolith/accounts/test_service_rights.py unit/monolith/test_deletions.py"
@@ -72,7 +75,7 @@ TESTS: Final = {
     r"federated_imputation\.monolith\.registry\.operations.*": (
         "unit/monolith/registry/test_addresses.py unit/monolith/registry/test_panel_sync.py "
         "unit/monolith/registry/test_service_writes.py unit/monolith/registry/test_sync.py "
-        "unit/monolith/test_deletions.py"
+        "unit/monolith/test_deletions.py unit/monolith/registry/test_setup_pages.py"
     ),
     r"federated_imputation\.monolith\.registry\.queries": (
         "unit/monolith/registry/test_api.py unit/monolith/files/test_arrivals.py "

@@ -15,6 +15,7 @@ from federated_imputation.monolith.accounts.queries.credentials import (
     reveal_newer_token,
     reveal_result_password,
     reveal_tokens,
+    token_stored_at,
 )
 from federated_imputation.monolith.accounts.queries.encrypted import (
     EncryptedRow,
@@ -82,6 +83,7 @@ __all__ = [
     "service_exists",
     "standings",
     "storage_limit",
+    "token_stored_at",
     "users_with_other_storage",
     "verify_audit_log",
 ]

@@ -15,6 +15,7 @@ __all__ = [
     "reveal_newer_token",
     "reveal_result_password",
     "reveal_tokens",
+    "token_stored_at",
 ]
 
 
@@ -79,6 +80,19 @@ def reveal_tokens(
                 opened[nearest.pk] = error
         told[job_id] = None if nearest is None else opened[nearest.pk]
     return told
+
+
+def token_stored_at(*, service_id: int) -> datetime | None:
+    """When the platform's own token at a service was stored; `None` when there is none."""
+    return (
+        ServiceCredential.objects.filter(
+            service_id=service_id,
+            user_id__isnull=True,
+            kind=ServiceCredential.Kind.API_TOKEN,
+        )
+        .values_list("updated_at", flat=True)
+        .first()
+    )
 
 
 def reveal_newer_token(*, service_id: int, user_id: int, job_id: UUID, now: datetime) -> str | None:

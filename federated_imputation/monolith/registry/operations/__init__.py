@@ -18,6 +18,12 @@ from federated_imputation.monolith.registry.operations.services import (
     delete_service,
     update_service,
 )
+from federated_imputation.monolith.registry.operations.setup import (
+    Found,
+    NotReady,
+    look_at_new_service,
+    set_up_service,
+)
 from federated_imputation.monolith.registry.operations.synchronisation import (
     SyncUnderWay,
     check_service,
@@ -36,7 +42,9 @@ from federated_imputation.monolith.registry.standing import (
 
 __all__ = [
     "AddressChange",
+    "Found",
     "InvalidService",
+    "NotReady",
     "PanelSync",
     "Pass",
     "ServiceInUse",
@@ -51,11 +59,13 @@ __all__ = [
     "erase_panel",
     "erase_service",
     "lock_standing",
+    "look_at_new_service",
     "note_answer",
     "note_silence",
     "remove_service",
     "request_sync",
     "run_due_sync",
+    "set_up_service",
     "sync_panels",
     "update_service",
 ]

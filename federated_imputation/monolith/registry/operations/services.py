@@ -27,7 +27,11 @@ from federated_imputation.monolith.registry.models import ImputationService
 from federated_imputation.monolith.registry.operations.addresses import change_address
 from federated_imputation.monolith.registry.operations.removal import remove_service
 from federated_imputation.monolith.registry.presentation import public_url
-from federated_imputation.monolith.registry.queries import UnknownService, get_service
+from federated_imputation.monolith.registry.queries import (
+    UnknownService,
+    count_jobs_under_way,
+    get_service,
+)
 
 __all__ = [
     "API_TYPES",
@@ -35,6 +39,7 @@ __all__ = [
     "ServiceInUse",
     "create_service",
     "delete_service",
+    "refuse_pair",
     "update_service",
 ]
 
@@ -49,7 +54,6 @@ API_TYPES: Final[Mapping[str, frozenset[str]]] = {
 # Where jobs and secrets go. Users trust the platform with their genotypes, so the right `admin` at
 # the service is not enough to change it.
 _OF_THE_PLATFORM: Final = frozenset({"api_config", "api_type", "api_url", "service_type"})
-_UNDER_WAY: Final = ("pending", "queued", "running")
 # What the synchronisation keeps in `api_config`; nobody else writes it.
 _OFFERS: Final = "offers"
 _TOLD: Final = frozenset(
@@ -96,7 +100,7 @@ def create_service(
     given["api_config"] = _config(given.get("api_config", {}), stored={})
     service = ImputationService(created_at=now)
     changes = changes_to(service, given)
-    _refuse_pair(given["service_type"], given["api_type"])
+    refuse_pair(given["service_type"], given["api_type"])
     _write(service, changes)
     if secret:
         _keep_secret(service, secret, now=now)
@@ -137,7 +141,7 @@ def update_service(
     changes = changes_to(service, given)
     _refuse_fields_of_the_platform(changes, by=by)
     if {"api_type", "service_type"} & changes.keys():
-        _refuse_pair(
+        refuse_pair(
             given.get("service_type", service.service_type), given.get("api_type", service.api_type)
         )
     if "api_url" in changes:
@@ -179,7 +183,7 @@ def delete_service(
     """
     with transaction.atomic():
         service = _locked(service_id)
-        under_way = service.jobs.filter(status__in=_UNDER_WAY).count()
+        under_way = count_jobs_under_way(service_id=service_id)
         if under_way:
             raise ServiceInUse(f"{service.name} has {under_way} jobs that are not over.")
         if not force:
@@ -204,7 +208,12 @@ def _refuse_fields_of_the_platform(changes: Changes, *, by: Rights) -> None:
         raise PermissionDenied(f"Only who manages services may change: {', '.join(theirs)}.")
 
 
-def _refuse_pair(service_type: str, api_type: str) -> None:
+def refuse_pair(service_type: str, api_type: str) -> None:
+    """Let a pair pass that `API_TYPES` has.
+
+    Raises:
+        InvalidService: With the APIs that such a service speaks.
+    """
     allowed = API_TYPES[service_type]
     if api_type not in allowed:
         words = " or ".join(sorted(allowed))

@@ -245,7 +245,9 @@ def _ask(service_id: int, client: Catalogue | None, *, now: datetime) -> Discove
     service = get_service(service_id=service_id)
     discovery = (client or _own_client(service, now=now)).discover()
     if discovery.in_maintenance:
-        raise Busy(discovery.maintenance_message or f"{service.name} is in maintenance.")
+        words = discovery.maintenance_message
+        said = f" It says: {words}" if words else ""
+        raise Busy(f"{service.name} is in maintenance.{said}")
     if not discovery.panels:
         raise Malformed(f"{service.name} names no panel at all, so none was changed.")
     return discovery

@@ -248,7 +248,10 @@ def test_admin_page_tells_what_came_of_it(admin_client, service):
     page = reverse("admin:imputation_imputationservice_change", args=[service.pk])
     assert "None yet" in admin_client.get(page).content.decode()
     sync_panels(service_id=service.pk, clock=lambda: NOW, client=Offers(AFR))
-    assert "12:00 UTC, done: 1 added" in admin_client.get(page).content.decode()
+    assert (
+        "12:00 UTC. Panels that appeared: 1, changed: 0, retired: 0."
+        in admin_client.get(page).content.decode()
+    )
 
 
 class TestCommand:
