@@ -84,6 +84,7 @@ def run(suite: Suite, *, environment: dict[str, str], report: Path) -> Outcome:
     """Run one suite and count what its report says; a run without a report is one failure."""
     settings = deployments.by_name(suite.deployment).settings_module
     command = [sys.executable, "-m", "pytest", "-q", f"--ds={settings}", f"--junitxml={report}"]
+    command += ["--durations=10", "--durations-min=5"]
     command += [*suite.paths, *(f"--ignore={path}" for path in suite.ignored)]
     if not suite.waits:
         command = [*_GIVING_WAY, *command]
