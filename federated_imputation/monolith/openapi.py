@@ -144,6 +144,10 @@ _VALUES: Final[dict[str, Any]] = {
     "MultiServiceFormRequest.targets": (
         '[{"service": 1, "reference_panel": 1}, {"service": 2, "reference_panel": 5}]'
     ),
+    "MultiServiceJsonRequest.targets": [
+        {"service": 1, "reference_panel": 1},
+        {"service": 2, "reference_panel": 5, "population": "African"},
+    ],
     "name": "Study of chromosome 20",
     "new_password": "tranquil otter paints 7 maps",
     "next": None,

@@ -34,6 +34,7 @@ _ACCESS: Final = (
     r"Invalid pk ",
     r"A row of access stays with its ",
     r"The user has ",
+    r"This user has a row of access to this service already\.",
 )
 _GROUP: Final = (
     r"The service has a group of this name already\.",
@@ -64,6 +65,7 @@ _JOB: Final = (
     r"The file ",
     r"Invalid pk ",
     r"This panel does not belong to the service\.",
+    r"This (service|panel) is not active\.",
     r"This service needs your API token, and none is stored\.",
     r"The API of this service \(\w+\) is not supported",
     r'".*" is not a known build',

@@ -13,6 +13,7 @@ from drf_spectacular.drainage import warn
 __all__ = ["add_examples"]
 
 _JSON = "application/json"
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _KINDS: Mapping[str, type | tuple[type, ...]] = {
     "string": str,
     "integer": int,
@@ -41,8 +42,10 @@ def add_examples(result: dict[str, Any], values: Mapping[str, Any]) -> dict[str,
             for parameter in operation.get("parameters", []):
                 if parameter["schema"].get("type") != "boolean":
                     composer.fill(parameter, name=parameter["name"])
-            for content in operation.get("requestBody", {}).get("content", {}).values():
+            for media, content in operation.get("requestBody", {}).get("content", {}).items():
                 composer.fill(content)
+                if media in _FORMS and isinstance(content.get("example"), dict):
+                    content["example"] = _as_fields(content["example"])
             for answer in operation["responses"].values():
                 for media, content in answer.get("content", {}).items():
                     if media == _JSON:
@@ -91,6 +94,17 @@ class _Composer:
             return True
         warn(f"no example for {owner}.{name}; give it one in the table of examples")
         return None
+
+
+def _as_fields(example: Mapping[str, Any]) -> dict[str, Any]:
+    """What of an example a form can say: fields of text, no objects."""
+    return {
+        name: value
+        for name, value in example.items()
+        if not any(
+            isinstance(part, dict) for part in (value if isinstance(value, list) else [value])
+        )
+    }
 
 
 def _fits(value: Any, schema: Mapping[str, Any]) -> bool:

@@ -15,7 +15,7 @@ __all__ = ["KEY_PARAMETER", "KEY_REFUSALS", "once"]
 
 KEY_PARAMETER = OpenApiParameter(
     HEADER,
-    str,
+    {"type": "string", "pattern": "^[!-~]{1,255}$"},
     OpenApiParameter.HEADER,
     description=(
         "Your own name for this request, 1 to 255 visible characters. Sent again within a day, it "

@@ -166,11 +166,17 @@ class EchoView(APIView):
     authentication_classes = []
 
     class EchoFilter(Filters):
-        text = serializers.CharField(required=False, default="", max_length=_LONGEST_ECHO)
+        text = serializers.CharField(
+            required=False, default="", max_length=_LONGEST_ECHO, trim_whitespace=False
+        )
 
     class EchoBody(Body):
         text = serializers.CharField(
-            required=False, default="", allow_blank=True, max_length=_LONGEST_ECHO
+            required=False,
+            default="",
+            allow_blank=True,
+            max_length=_LONGEST_ECHO,
+            trim_whitespace=False,
         )
 
     class Echo(serializers.Serializer[Any]):

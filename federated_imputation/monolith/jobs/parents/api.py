@@ -99,7 +99,7 @@ class _Targets(serializers.Field[Any, Any, Any, Any]):
         return tuple(operations.Target(**each.validated_data) for each in given)
 
 
-@extend_schema_field(TargetInput(many=True))
+@extend_schema_field(serializers.ListField(child=TargetInput(), min_length=FEWEST, max_length=MOST))
 class _ListOfTargets(_Targets):
     pass
 
@@ -113,6 +113,12 @@ class MultiServiceInput(StudyFields):
     targets = _ListOfTargets(
         help_text=f"{FEWEST} to {MOST} services and panels, no two of them the same."
     )
+
+
+class MultiServiceJson(MultiServiceInput):
+    """As JSON, which holds no file: the study is a stored one."""
+
+    input_file = None  # type: ignore[assignment]
 
 
 class MultiServiceForm(StudyFields):
@@ -135,7 +141,7 @@ class MultiServiceView(APIView):
         parameters=[KEY_PARAMETER],
         request={
             "multipart/form-data": OpenApiRequest(MultiServiceForm, encoding=FILE_ENCODING),
-            "application/json": MultiServiceInput,
+            "application/json": MultiServiceJson,
         },
         responses={
             201: ParentDetailOutput,

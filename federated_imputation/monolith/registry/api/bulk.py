@@ -24,6 +24,7 @@ from apps.contracts.errors import complete_error
 from apps.shared.api.bodies import Body
 from apps.shared.api.numbers import Id
 from apps.shared.api.origin import origin_of
+from apps.shared.api.parsers import JSONParser
 from federated_imputation.monolith.accounts.queries import find_rights
 from federated_imputation.monolith.registry import operations
 from federated_imputation.monolith.registry.access import MakesServices
@@ -63,6 +64,8 @@ class _BulkView(APIView):
 class BulkCreateView(_BulkView):
     """Makes several services."""
 
+    parser_classes = [JSONParser]  # no form can say a list of objects
+
     class BulkCreate(Body):
         services = serializers.ListField(child=_Item(), min_length=1, max_length=_MOST)
 
@@ -91,6 +94,8 @@ class BulkCreateView(_BulkView):
 
 class BulkUpdateView(_BulkView):
     """Changes fields of several services."""
+
+    parser_classes = [JSONParser]
 
     class BulkUpdate(Body):
         updates = serializers.ListField(child=_Item(), min_length=1, max_length=_MOST)
