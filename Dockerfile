@@ -27,4 +27,4 @@ EXPOSE 8000
 # One server process: a node runs its jobs as children of it. Scale out with more containers.
 CMD ["uvicorn", "federated_imputation.asgi:application", "--host", "0.0.0.0", "--port", "8000", \
      "--http", "h11", "--h11-max-incomplete-event-size", "65536", "--no-proxy-headers", \
-     "--no-server-header", "--no-access-log", "--timeout-graceful-shutdown", "30"]
+     "--timeout-keep-alive", "75", "--no-server-header", "--no-access-log", "--timeout-graceful-shutdown", "30"]

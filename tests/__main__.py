@@ -80,8 +80,12 @@ SUITES = (
 )
 
 
-def run(suite: Suite, *, environment: dict[str, str], report: Path) -> Outcome:
-    """Run one suite and count what its report says; a run without a report is one failure."""
+def run(suite: Suite, *, number: int, environment: dict[str, str], report: Path) -> Outcome:
+    """Run one suite and count what its report says; a run without a report is one failure.
+
+    Args:
+        number: Of the logical database of the Redis-protocol server that is the suite's own.
+    """
     settings = deployments.by_name(suite.deployment).settings_module
     command = [sys.executable, "-m", "pytest", "-q", f"--ds={settings}", f"--junitxml={report}"]
     command += ["--durations=10", "--durations-min=5"]
@@ -92,6 +96,7 @@ def run(suite: Suite, *, environment: dict[str, str], report: Path) -> Outcome:
         command,
         env={
             **environment,
+            "REDIS_URL": f"{environment['REDIS_URL'].rpartition('/')[0]}/{number}",
             "DEPLOYMENT": suite.deployment,
             "TEST_SUITE": suite.name.replace(" ", "_"),
         },
@@ -138,7 +143,11 @@ def main(arguments: Iterable[str]) -> int:
         ):
             jobs = [
                 pool.submit(
-                    run, suite, environment=environment, report=Path(folder) / f"{number}.xml"
+                    run,
+                    suite,
+                    number=number,
+                    environment=environment,
+                    report=Path(folder) / f"{number}.xml",
                 )
                 for number, suite in enumerate(suites)
             ]

@@ -17,6 +17,9 @@ from federated_imputation import deployments
 __all__ = ["PROGRAMS", "commands", "serve", "tick", "work"]
 
 _SHUTDOWN_SECONDS: Final = 5  # for requests that are being answered
+# Programs ask again every few seconds over the connection that they have. One that is closed at the
+# moment of the next request is an error to them, so it stays longer than they pause.
+_IDLE_SECONDS: Final = 75
 _HEAD_BYTES: Final = 64 * 1024  # after which a request whose headers do not end is hung up on
 
 
@@ -35,6 +38,7 @@ def serve(*, host: str, port: int) -> None:
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
 

@@ -1,7 +1,9 @@
 """One platform of real processes: started, killed piece by piece, stopped, deleted."""
 
+import http.client
 import json
 import os
+import select
 import signal
 import socket
 import time
@@ -182,6 +184,19 @@ def test_the_seeded_administrator_can_log_in_with_the_printed_password(platform:
     )
     with urllib.request.urlopen(request, timeout=10) as answer:
         assert answer.status == 200
+
+
+def test_a_connection_outlives_the_pause_of_a_program_that_asks_again(platform: OwnPlatform):
+    address = urlsplit(next(row["url"] for row in deployments(platform)))
+    connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=30)
+    for _ in range(2):
+        connection.request("GET", "/health/")
+        assert connection.getresponse().read()
+        kept = connection.sock
+        assert kept is not None
+        # What is to be read on an idle connection is its end.
+        assert select.select([kept], [], [], 7) == ([], [], [])
+    connection.close()
 
 
 def test_the_nodes_are_registered_as_services_of_the_monolith(platform: OwnPlatform):

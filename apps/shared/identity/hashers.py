@@ -78,7 +78,7 @@ class _Bridge(BasePasswordHasher):
         try:
             return super().safe_summary(encoded)
         except ValueError:
-            return {"algorithm": f"{self.algorithm} (damaged)"}
+            return {"algorithm": self.algorithm, "hash": "(damaged)"}
 
     def must_update(self, encoded: str) -> bool:
         return False
@@ -217,7 +217,7 @@ class _Unsalted(_Bridge):
         try:
             hashed = self.decode(encoded)["hash"]
         except ValueError:
-            return {"algorithm": f"{self.algorithm} (damaged)"}
+            return {"algorithm": self.algorithm, "hash": "(damaged)"}
         return {"algorithm": self.algorithm, "hash": mask_hash(hashed)}
 
 

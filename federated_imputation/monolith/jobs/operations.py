@@ -185,10 +185,10 @@ def _go_on(row: JobWork, *, user_id: int | None, origin: Origin, now: datetime) 
 def delete_job(job_id: UUID, *, user_id: int, origin: Origin, now: datetime) -> None:
     """Begin to delete a job that is over: its rows, its secrets, its file and its results.
 
-    Nobody sees it any more from now on. Asking twice is asking once.
+    Nobody sees it any more from now on.
 
     Raises:
-        JobGone: It was deleted meanwhile.
+        JobGone: It was deleted, or began to be, meanwhile.
         NotAllowedNow: It is not over; deleting it would leave it running at the service, where
             nobody could stop it any more.
     """
@@ -196,8 +196,9 @@ def delete_job(job_id: UUID, *, user_id: int, origin: Origin, now: datetime) -> 
     job = row.job
     if Status(job.status) not in FINAL:
         raise NotAllowedNow(f"A job that is {job.status} must be cancelled before it is deleted.")
-    if deletions.begin(Subject(kind=Kind.JOB, id=job_id), asked_by=user_id, now=now):
-        audit("delete_job", job, user_id=user_id, origin=origin, now=now)
+    if not deletions.begin(Subject(kind=Kind.JOB, id=job_id), asked_by=user_id, now=now):
+        raise JobGone
+    audit("delete_job", job, user_id=user_id, origin=origin, now=now)
 
 
 @transaction.atomic

@@ -38,7 +38,8 @@ TESTS: Final = {
     _ACCOUNTS + "user_actions": "unit/monolith/accounts/test_user_actions.py",
     _ACCOUNTS + "rights": "unit/monolith/accounts/test_rights.py",
     _ACCOUNTS + "service_rights": (
-        "unit/monolith/accounts/test_service_rights.py unit/monolith/test_deletions.py"
+        "unit/monolith/accounts/test_service_rights.py "
+        "unit/monolith/accounts/test_service_access.py unit/monolith/test_deletions.py"
     ),
     _ACCOUNTS + "erasure": "unit/monolith/test_deletions.py",
     _ACCOUNTS + "(users|profiles|people|roles|administrators)": (

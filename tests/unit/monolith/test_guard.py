@@ -196,6 +196,13 @@ def test_our_own_pages_and_programs_may(admin_client, headers):
     assert admin_client.post("/api/auth/logout/", headers=headers).status_code == 200
 
 
+@pytest.mark.parametrize("site", [{}, {"Sec-Fetch-Site": "same-site"}])
+def test_a_page_that_the_operator_trusts_may(admin_client, settings, site):
+    settings.CSRF_TRUSTED_ORIGINS = ["https://pages.example.org"]
+    headers = {"Origin": "https://pages.example.org", **site}
+    assert admin_client.post("/api/auth/logout/", headers=headers).status_code == 200
+
+
 def test_the_admin_demands_its_csrf_token():
     strict = Client(enforce_csrf_checks=True)
     make_user("ada", is_staff=True)

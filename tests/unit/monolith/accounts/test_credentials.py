@@ -13,10 +13,12 @@ from federated_imputation.monolith.accounts.models import (
     UserServiceAccess,
 )
 from federated_imputation.monolith.accounts.operations import (
+    forget_credential,
     forget_job_secrets,
     forget_service_secrets,
     store_credential,
 )
+from federated_imputation.monolith.accounts.operations.credentials import forget_user_token
 from federated_imputation.monolith.accounts.queries import (
     find_rights,
     reveal_credential,
@@ -160,6 +162,34 @@ def test_secrets_of_a_service_are_forgotten_together_and_of_no_other(store, serv
     assert {found.service_id for found in ServiceCredential.objects.all()} == {other.pk}
     keys = UserServiceAccess.objects.order_by("service_id").values_list("service_id", "api_key")
     assert list(keys) == [(service.pk, ""), (other.pk, "of earlier days")]
+
+
+def test_a_services_own_secret_is_forgotten_and_no_other_services(store, service):
+    elsewhere = make_service("Elsewhere")
+    for owner in (service, elsewhere):
+        store("its own", service_id=owner.pk)
+
+    assert forget_credential(service_id=service.pk, kind=Kind.API_TOKEN)
+
+    (left,) = ServiceCredential.objects.all()
+    assert left.service_id == elsewhere.pk
+    assert not forget_credential(service_id=service.pk, kind=Kind.API_TOKEN)
+
+
+def test_a_user_forgets_the_own_token_for_one_service(store, service, user):
+    elsewhere, other = make_service("Elsewhere"), make_user("grace")
+    for owner in (service, elsewhere):
+        for person in (user, other):
+            store("a token", service_id=owner.pk, user_id=person.pk)
+
+    assert forget_user_token(service_id=service.pk, user_id=user.pk)
+
+    left = set(ServiceCredential.objects.values_list("service_id", "user_id"))
+    assert left == {
+        (service.pk, other.pk),
+        (elsewhere.pk, user.pk),
+        (elsewhere.pk, other.pk),
+    }
 
 
 def test_database_holds_no_plaintext_and_texts_about_a_row_hold_none(store, user):

@@ -3,7 +3,7 @@
 import pytest
 
 from federated_imputation.monolith.accounts.models import UserProfile, UserRole
-from federated_imputation.monolith.accounts.queries.people import storage_limit
+from federated_imputation.monolith.accounts.queries.people import find_profile, storage_limit
 from tests.factories import make_user
 from tests.unit.monolith.accounts.people import JSON, audited, client_of, last_details
 
@@ -34,6 +34,12 @@ def test_user_sees_the_own_profile_and_no_other(as_ada, ada, boss, path):
     assert row["storage_limit_gb"] == "1.00"
     assert as_ada.get(path).json() == row
     assert audited() == []
+
+
+def test_the_profile_of_a_user_is_the_users(ada, boss):
+    assert find_profile(user_id=ada.pk) == ada.profile
+    assert find_profile(user_id=boss.pk) == boss.profile
+    assert find_profile(user_id=make_user("carol").pk) is None
 
 
 def test_storage_limit_is_of_the_own_profile(ada, boss):
