@@ -10,7 +10,7 @@ from django.test import override_settings
 from tests.security.endpoints import endpoints
 from tests.security.monolith.scene import build_scene
 from tests.security.monolith.table import ROWS
-from tests.security.walk import Scene, cases, incomplete, report, walk
+from tests.security.walk import Finding, Scene, cases, incomplete, report, walk
 
 pytestmark = pytest.mark.django_db
 AT_ONCE = 500
@@ -36,7 +36,8 @@ def test_every_endpoint_and_method_has_a_row_and_every_row_an_endpoint():
 
 @pytest.mark.timeout(1_500)  # thousands of calls in one transaction
 def test_everybody_gets_what_the_table_says(scene: Scene):
-    began, every, findings = datetime.now(tz=UTC), list(cases(scene, endpoints(), ROWS)), []
+    began, every = datetime.now(tz=UTC), list(cases(scene, endpoints(), ROWS))
+    findings: list[Finding] = []
     for start in range(0, len(every), AT_ONCE):
         # The scene's tokens live for minutes; a walk on a busy machine takes longer.
         with time_machine.travel(began):
