@@ -31,10 +31,12 @@ def unseal(sealed: str, *, purpose: str, user_id: int, now: datetime) -> Any:
         SealBroken: It was not, or for something or somebody else, or too long ago.
     """
     try:
-        sealed_for, sealed_by, sealed_at, value = json.loads(decrypt(sealed))
-    except Undecryptable:
+        opened = json.loads(decrypt(sealed))
+    except (Undecryptable, ValueError):  # stored secrets open with the same key, and are no JSON
         raise SealBroken from None
-    age = now.timestamp() - sealed_at
-    if (sealed_for, sealed_by) != (purpose, user_id) or age > OPENS_FOR.total_seconds():
-        raise SealBroken
-    return value
+    match opened:
+        case [str() as sealed_for, int() as sealed_by, float() as sealed_at, value]:
+            age = now.timestamp() - sealed_at
+            if (sealed_for, sealed_by) == (purpose, user_id) and age <= OPENS_FOR.total_seconds():
+                return value
+    raise SealBroken

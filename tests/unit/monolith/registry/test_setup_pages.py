@@ -9,6 +9,7 @@ from apps.federation.probing import Finding, Status
 from federated_imputation.monolith.accounts.models import AuditLog, ServiceCredential
 from federated_imputation.monolith.accounts.operations.sealing import SealBroken, seal, unseal
 from federated_imputation.monolith.accounts.queries import reveal_credential, token_stored_at
+from federated_imputation.monolith.accounts.secrets import encrypt
 from federated_imputation.monolith.registry.models import (
     ImputationService,
     ReferencePanel,
@@ -188,7 +189,8 @@ def test_draft_of_somebody_else_or_of_long_ago_is_refused(admin_client, client, 
     ):
         with pytest.raises(SealBroken):
             unseal(late, purpose=purpose, user_id=user_id, now=now)
-    with pytest.raises(SealBroken):
-        unseal("x", purpose="p", user_id=1, now=NOW)
+    for other in ("x", encrypt("a stored token"), encrypt("7"), encrypt('["p", 1, "now", {}]')):
+        with pytest.raises(SealBroken):
+            unseal(other, purpose="p", user_id=1, now=NOW)
     assert unseal(late, purpose="p", user_id=1, now=NOW) == {}
     assert nothing_is_stored()
