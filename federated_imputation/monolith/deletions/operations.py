@@ -1,15 +1,17 @@
 """Writes of deletions: begun by a subject's owner, taken and carried on by the saga."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from django.db.models import Q
+from django.db import transaction
+from django.db.models import Q, QuerySet
 
 from apps.shared.leases import Claim, LeaseLost, Leases
 from federated_imputation.monolith.deletions.models import Deletion
 from federated_imputation.monolith.deletions.queries import Subject
 
-__all__ = ["begin", "claim", "claim_due", "end", "go_on", "wait"]
+__all__ = ["begin", "claim", "claim_due", "end", "erase", "go_on", "wait"]
 
 _AT_ONCE: Final = 20
 _ANNOUNCED_FOR: Final = timedelta(seconds=30)
@@ -69,6 +71,25 @@ def wait(claimed: Claim, *, until: datetime) -> None:
     """
     if not claimed.rows().update(next_try_at=until, lease_until=None, dispatched_until=None):
         raise LeaseLost
+
+
+@transaction.atomic
+def erase(row: QuerySet[Any], *, unless: Callable[[], bool]) -> bool:
+    """Delete a subject's own row, unless, under its lock, something of it is left.
+
+    Args:
+        row: The rows with the subject's primary key.
+
+    Returns:
+        Whether it is gone.
+    """
+    found = row.select_for_update().first()
+    if found is None:
+        return True
+    if unless():
+        return False
+    found.delete()
+    return True
 
 
 def end(claimed: Claim) -> None:

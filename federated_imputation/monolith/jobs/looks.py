@@ -4,7 +4,7 @@ A batch is of one service. Its jobs are claimed, their tokens read and its quiet
 each in one statement; news is written job by job, as by any other step. What a look makes due (a
 file to fetch, a restart) is announced as a step of its own. A batch ends at the first call that
 stays without an answer, or after `LONGEST`; the rest is due at once again, so that the breaker
-hears of a silent service soon and no thread waits for fifty time-outs.
+hears of a silent service soon and no thread waits for a hundred time-outs.
 """
 
 import random

@@ -16,6 +16,7 @@ from federated_imputation.monolith.accounts.models import (
     UserProfile,
     UserServiceAccess,
 )
+from federated_imputation.monolith.deletions.operations import erase
 
 __all__ = ["erase_user", "forget_service", "forget_user_rights"]
 
@@ -49,7 +50,6 @@ def forget_service(*, service_id: int) -> None:
         model._default_manager.filter(service_id=service_id).delete()
 
 
-@transaction.atomic
 def erase_user(user_id: int, *, unless: Callable[[], bool]) -> bool:
     """Delete the row and the user's secrets, unless, under its lock, something is left.
 
@@ -58,9 +58,4 @@ def erase_user(user_id: int, *, unless: Callable[[], bool]) -> bool:
     Returns:
         Whether the user is gone.
     """
-    user = User.objects.select_for_update().filter(pk=user_id).first()
-    if user is not None and unless():
-        return False
-    if user is not None:
-        user.delete()
-    return True
+    return erase(User.objects.filter(pk=user_id), unless=unless)

@@ -88,27 +88,15 @@ def delete_panel(
     panel.save(update_fields=["is_active", "panel_id", "updated_at"])
 
 
-@transaction.atomic
 def erase_service(service_id: int, *, unless: Callable[[], bool]) -> bool:
     """Delete the row and what the registry has of it, unless, under its lock, something is left.
 
     Returns:
         Whether it is gone.
     """
-    service = ImputationService.objects.select_for_update().filter(pk=service_id).first()
-    if service is not None and unless():
-        return False
-    if service is not None:
-        service.delete()
-    return True
+    return deletions.erase(ImputationService.objects.filter(pk=service_id), unless=unless)
 
 
-@transaction.atomic
 def erase_panel(panel_id: int, *, unless: Callable[[], bool]) -> bool:
     """As `erase_service`."""
-    panel = ReferencePanel.objects.select_for_update().filter(pk=panel_id).first()
-    if panel is not None and unless():
-        return False
-    if panel is not None:
-        panel.delete()
-    return True
+    return deletions.erase(ReferencePanel.objects.filter(pk=panel_id), unless=unless)
