@@ -6,6 +6,8 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 from uuid import UUID
 
+from django.db import transaction
+
 from apps.federation.protocol import Download
 from apps.shared.api.origin import Origin
 from federated_imputation.monolith.accounts.operations import record_audit
@@ -62,6 +64,7 @@ def keep_result(
     )
 
 
+@transaction.atomic
 def record_download(
     file: ResultFile, *, from_start: bool, user_id: int, origin: Origin, now: datetime
 ) -> None:
@@ -70,6 +73,8 @@ def record_download(
     A piece from further on belongs to the download that the user began in the 24 hours before;
     without one it is a download of its own.
     """
+    # Two pieces that are asked for at once must see each other's row.
+    ResultFile.objects.select_for_update(no_key=True).filter(pk=file.pk).first()
     what = {"resource_type": "result_file", "resource_id": str(file.pk)}
     if not from_start:
         recent = audit_rows(user_id=user_id, action="data_access", since=now - _ONE_DOWNLOAD)

@@ -4,6 +4,7 @@ Each is one transaction: it happens to all of the children that it is about, or 
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
 
@@ -147,7 +148,8 @@ def delete_parent(parent: ParentJob, *, user_id: int, origin: Origin, now: datet
     children = [job_id for job_id in _children(parent) if _is_over(job_id)]
     _audit("delete_parent_job", parent, user_id=user_id, origin=origin, now=now)
     for job_id in children:
-        delete_job(job_id, user_id=user_id, origin=origin, now=now)
+        with suppress(JobGone):  # its own deletion began after the list was read
+            delete_job(job_id, user_id=user_id, origin=origin, now=now)
 
 
 def _is_over(job_id: UUID) -> bool:

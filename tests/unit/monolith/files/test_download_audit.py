@@ -1,14 +1,19 @@
 """Every download of a result file leaves one row in the audit log."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
 from federated_imputation.monolith.accounts.models import AuditLog
 from federated_imputation.monolith.accounts.operations import record_audit
+from federated_imputation.monolith.files.operations import record_download
 from tests.factories import make_user
+from tests.job_world import ORIGIN
+from tests.locks import waiting_for_a_lock
 from tests.unit.monolith.files.test_api import CONTENT, ada, download, panel, root, stored
 
 __all__ = ["ada", "panel", "root"]  # fixtures
@@ -54,6 +59,27 @@ def test_nobody_gets_past_the_log_by_leaving_out_the_start(root, ada, panel, fil
     get(ada, stored(root, ada, panel))
     get(ada, file, Range=f"bytes={piece}")
     assert rows(resource_id=str(file.pk)) == [(ada.pk, "result_file", str(file.pk))]
+
+
+def test_pieces_that_are_asked_for_at_once_are_one_download(ada, file):
+    def continue_it():
+        try:
+            record_download(
+                file, from_start=False, user_id=ada.pk, origin=ORIGIN, now=timezone.now()
+            )
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            record_download(
+                file, from_start=False, user_id=ada.pk, origin=ORIGIN, now=timezone.now()
+            )
+            continued = pool.submit(continue_it)
+            while not waiting_for_a_lock():
+                assert not continued.done(), continued.result()
+        continued.result(60)
+    assert len(rows()) == 1
 
 
 @pytest.mark.parametrize(("hours", "expected"), [(23, 1), (25, 2)])

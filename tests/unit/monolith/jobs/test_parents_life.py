@@ -3,13 +3,14 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 
 from apps.shared.http.client import GuardedClient
@@ -20,9 +21,10 @@ from federated_imputation.monolith.registry.models import ReferencePanel
 from tests.deletion_scene import finish_deletions
 from tests.factories import make_panel, make_service
 from tests.job_world import FILES, ORIGIN, PANEL, World, upload
+from tests.locks import waiting_for_a_lock
 from tests.michigan_server import MichiganServer
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @dataclass
@@ -228,6 +230,31 @@ def test_study_and_its_job_that_are_deleted_at_once_are_gone(two: TwoServices):
 
     assert set(answers) <= {204, 404}
     assert 204 in answers
+    finish_deletions()
+    assert not ParentJob.objects.exists()
+    assert not ImputationJob.objects.exists()
+
+
+def test_study_is_deleted_when_the_deletion_of_a_job_began_meanwhile(two: TwoServices):
+    parent = two.submit()
+    two.client().post(f"/api/parent-jobs/{parent.pk}/cancel/")
+    _, second = two.children(parent)
+    first_tab, second_tab = two.client(), two.client()
+
+    def delete() -> int:
+        try:
+            return second_tab.delete(f"/api/parent-jobs/{parent.pk}/").status_code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            assert first_tab.delete(f"/api/jobs/{second}/").status_code == 204
+            asked = pool.submit(delete)
+            while not waiting_for_a_lock():
+                assert not asked.done(), asked.result()
+        assert asked.result(PATIENCE) == 204
+
     finish_deletions()
     assert not ParentJob.objects.exists()
     assert not ImputationJob.objects.exists()
