@@ -24,6 +24,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
+from isal import igzip_lib, isal_zlib
+
 __all__ = [
     "END_BLOCK",
     "BgzfError",
@@ -45,6 +47,8 @@ END_BLOCK = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000
 
 MAX_LINE = 64 * 1024 * 1024
 
+# The stubs of isal call the class an instance.
+_INFLATE_ERROR: type[Exception] = igzip_lib.IsalError  # type: ignore[assignment]
 _HEADER = struct.Struct("<4sIBBH")
 _FOOTER = struct.Struct("<II")
 _MAGIC = b"\x1f\x8b\x08\x04"
@@ -176,13 +180,14 @@ def _decompress(body: bytes, offset: int) -> bytes:
     crc, size = _FOOTER.unpack_from(body, len(body) - _FOOTER.size)
     if size > 0x10000:
         raise Damaged(f"the block at byte {offset} states more than 64 KiB")
-    inflate = zlib.decompressobj(wbits=-15)
+    # ISA-L unpacks twice as fast as zlib, and the check of an upload mostly unpacks.
+    inflate = isal_zlib.decompressobj(wbits=-15)
     try:
         # One byte more than promised is enough to see that it lies.
         plain = inflate.decompress(body[: -_FOOTER.size], size + 1)
-    except zlib.error as error:
+    except _INFLATE_ERROR as error:
         raise Damaged(f"the block at byte {offset} is damaged ({error}); send it again") from error
-    if len(plain) != size or zlib.crc32(plain) != crc:
+    if len(plain) != size or isal_zlib.crc32(plain) != crc:
         raise Damaged(f"the block at byte {offset} is damaged (checksum); send it again")
     return plain
 
