@@ -15,3 +15,10 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix) -
     # One server for all of them: what one keeps of row 7 is nothing to another's row 7.
     for each in settings.CACHES.values():
         each["KEY_PREFIX"] = f"test:{suite}:{settings.DEPLOYMENT}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what the run cost: its time on a busy machine says little."""
+    cost = os.times()
+    own, others = cost.user + cost.system, cost.children_user + cost.children_system
+    terminalreporter.write_line(f"{own:.0f} s of CPU, {others:.0f} s of the processes it started")
