@@ -24,7 +24,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
@@ -72,15 +72,25 @@ def main(arguments: Iterable[str]) -> int:
     parser.add_argument("--part", type=int, default=1, help="only every n-th mutant, at random")
     parser.add_argument("--seed", default="", help="which of them; printed when it is not given")
     parser.add_argument("--only", default="", help="only mutants whose line holds this")
+    parser.add_argument(
+        "--after", default="", metavar="FILE", help="what an earlier run printed: go on behind it"
+    )
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args(list(arguments))
     seed = given.seed or secrets.token_hex(4)
     if given.here:
-        return _mutate(given.deployments[0], part=given.part, seed=seed, only=given.only)
+        return _mutate(
+            given.deployments[0],
+            part=given.part,
+            seed=seed,
+            only=given.only,
+            known=_noticed_before(Path(given.after)) if given.after else frozenset(),
+        )
     servers = None if "TEST_SERVERS_FOLDER" in os.environ else Servers()
     try:
         environment = {**os.environ, **(servers.start() if servers else {})}
         options = ["--here", f"--part={given.part}", f"--seed={seed}", f"--only={given.only}"]
+        options.append(f"--after={given.after}")
         statuses = [_run(name, options, environment) for name in given.deployments]
     finally:
         if servers:
@@ -98,7 +108,19 @@ def _run(deployment: str, options: list[str], environment: Mapping[str, str]) ->
     return subprocess.run(command, env={**environment, **own}, check=False).returncode
 
 
-def _mutate(deployment: str, *, part: int, seed: str, only: str) -> int:
+def _noticed_before(output: Path) -> frozenset[str]:
+    """The mutants that an earlier run called noticed; one whose line has moved is not the same."""
+    lines = output.read_text(errors="replace").splitlines()
+    return frozenset(
+        mutant
+        for mutant, outcome in pairwise(lines)
+        if not mutant.startswith(" ")
+        and outcome.startswith("    ")
+        and not outcome.startswith("    not noticed")
+    )
+
+
+def _mutate(deployment: str, *, part: int, seed: str, only: str, known: frozenset[str]) -> int:
     import django
 
     django.setup()
@@ -123,7 +145,7 @@ def _mutate(deployment: str, *, part: int, seed: str, only: str) -> int:
                 mutant
                 for module in _modules(package.MUTATED)
                 for mutant in mutants_of(module)
-                if only in str(mutant)
+                if only in str(mutant) and str(mutant) not in known
             ]
             if part > 1:
                 mutants = random.Random(seed).sample(mutants, -(-len(mutants) // part))
