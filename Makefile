@@ -28,7 +28,7 @@ up: $(VENV)/run.installed ## Start the platform and print its addresses
 down: ## Stop the platform
 	@test ! -x $(BIN)/python || $(BIN)/python manage.py platform down
 
-test: $(VENV)/dev.installed ## Set up what the tests need and run them all
+test: $(VENV)/dev.installed ## Set up what the tests need and run them, but for the longest; with TESTS=whole all
 	@$(BIN)/python -m tests
 
 chaos: $(VENV)/dev.installed ## The hard times at full length: 10 GB, 1,000 jobs, every point of a crash
@@ -55,7 +55,8 @@ lint: $(VENV)/dev.installed ## Format, lint, import contracts, types, migrations
 	$(BIN)/python -m cogapp --check -r $$(git ls-files '*.md')
 	$(BIN)/python -m tests.secret_scan
 
-check: lint test ## Lint, then test
+check: export TESTS := whole
+check: lint test ## Lint, then every test
 
 format: $(VENV)/dev.installed ## Format and mend what can be mended
 	$(BIN)/ruff format

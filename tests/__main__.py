@@ -1,9 +1,10 @@
 """`python -m tests`: every suite under the settings that it ships with, on the same real servers.
 
 A process has one Django settings module, so each deployment's tests are a pytest run of their
-own. All run side by side, since some mostly wait, and those that mostly compute give way to them.
-Prints each run as it ends, then every skip with its reason, then `<n> passed, <n> failed`, and
-exits non-zero when anything failed or nothing ran.
+own. They run side by side, since some mostly wait, and those that mostly compute give way to them.
+With `TESTS=whole` in the environment, as in `.ci/run`, also those run that nobody waits for at a
+desk, and none takes a sample of what it could try. Prints each run as it ends, then every skip with
+its reason, then `<n> passed, <n> failed`, and exits non-zero when anything failed or nothing ran.
 """
 
 import os
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from federated_imputation import deployments
+from tests.extent import is_whole
 from tests.servers import Servers
 
 
@@ -31,6 +33,7 @@ class Suite:
         paths: Files and folders, and what to leave out of them.
         waits: Whether it mostly waits, for processes to start, die and come back, so that it is
             slow where it has to queue for a processor as well.
+        everyday: Whether it runs without being asked for, too.
     """
 
     name: str
@@ -38,6 +41,7 @@ class Suite:
     paths: tuple[str, ...]
     ignored: tuple[str, ...] = ()
     waits: bool = False
+    everyday: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +57,7 @@ _GIVING_WAY: Final = ("nice", "-n", "10")
 _AT_ONCE: Final = 4  # more on two processors, and tests run into their time limits
 
 SUITES = (
-    Suite(name="chaos", deployment="monolith", paths=("tests/chaos",), waits=True),
+    Suite(name="chaos", deployment="monolith", paths=("tests/chaos",), waits=True, everyday=False),
     Suite(name="end to end", deployment="monolith", paths=("tests/e2e",), waits=True),
     Suite(
         name="security",
@@ -76,7 +80,7 @@ SUITES = (
         ignored=("tests/unit/monolith", "tests/unit/apps/node"),
     ),
     Suite(name="node", deployment="node-afr", paths=("tests/unit/apps/node",)),
-    Suite(name="fuzz", deployment="monolith", paths=("tests/fuzz",)),
+    Suite(name="fuzz", deployment="monolith", paths=("tests/fuzz",), everyday=False),
     Suite(name="security of a node", deployment="node-afr", paths=("tests/security/node",)),
 )
 
@@ -131,9 +135,12 @@ def _count(report: Path) -> tuple[int, int, tuple[str, ...]]:
 
 
 def main(arguments: Iterable[str]) -> int:
-    """Run the suites whose names hold one of `arguments`, by default all; return the status."""
+    """Run the suites whose names hold one of `arguments`, or what is usual; return the status."""
     wanted = list(arguments)
-    suites = [s for s in SUITES if not wanted or any(word in s.name for word in wanted)]
+    if wanted:
+        suites = [s for s in SUITES if any(word in s.name for word in wanted)]
+    else:
+        suites = [s for s in SUITES if s.everyday or is_whole()]
     servers = Servers()
     outcomes = []
     try:
