@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from rest_framework.fields import BooleanField
 
-__all__ = ["REFUSALS", "is_text_of_a_form", "known_refusal"]
+__all__ = ["REFUSALS", "is_key_of_another_request", "is_text_of_a_form", "known_refusal"]
 
 _PASSWORD: Final = (
     r"This password ",
@@ -62,6 +62,7 @@ _JOB: Final = (
     r"Unsupported file format; use one of: ",
     r"This service reads \.vcf\.gz files only",
     r"The submitted file is empty\.",
+    r"The submitted data was not a file\.",  # JSON with a field that only the form describes
     r"The file ",
     r"Invalid pk ",
     r"This panel does not belong to the service\.",
@@ -175,6 +176,11 @@ _SPELLINGS: Final = {
     str(word).lower() for word in BooleanField.TRUE_VALUES | BooleanField.FALSE_VALUES
 }
 _FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+def is_key_of_another_request(answer: Mapping[str, Any]) -> bool:
+    """Whether a 422 is about an `Idempotency-Key` that a generator came up with twice."""
+    return str(answer["message"]).startswith("This Idempotency-Key was used for another request")
 
 
 def known_refusal(operation: str, answer: Mapping[str, Any]) -> bool:

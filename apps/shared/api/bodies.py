@@ -52,6 +52,8 @@ def _fields_of_form(serializer: Body, form: Any) -> dict[str, Any]:
             value = field.get_value(form)
             if value is not empty and (len(value) or name in form):
                 given[name] = value
+            elif name in form:  # text where an object of other fields should be
+                given[name] = form[name]
         elif name in form:
             given[name] = form[name]
     return given

@@ -90,6 +90,11 @@ _ANSWERS: Mapping[str, tuple[str, str, dict[str, Any]]] = {
         "The body is larger than this operation takes.",
         {"detail": "The request is larger than 10 MB."},
     ),
+    "414": (
+        "AddressTooLong",
+        "Path and query are longer than 8 KiB together.",
+        {"detail": "The address is too long."},
+    ),
     "415": (
         "UnsupportedMediaType",
         "The body's content type is none of those listed.",
@@ -135,8 +140,9 @@ def add_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Add to every operation the errors that it can answer; a drf-spectacular postprocessing hook.
 
     400, 406 and 429 everywhere; 401 wherever a token is read; 403 where somebody must be signed in
-    or another site's page could act; 404 with an id in the path or pages; 413 and 415 with a body.
-    What a view says about an error of its own is kept as that error's description.
+    or another site's page could act; 404 with an id in the path or pages; 413 and 415 with a body;
+    414 with text in the query. What a view says about an error of its own is kept as that error's
+    description.
     """
     components = result.setdefault("components", {})
     components.setdefault("schemas", {}).update({"Error": _ERROR, "ErrorMessages": _MESSAGES})
@@ -192,6 +198,13 @@ def _statuses(operation: Mapping[str, Any], *, path: str, method: str) -> Iterab
         yield "404"
     if "requestBody" in operation:
         yield from ("413", "415")
+    if any(map(_is_text, operation.get("parameters", []))):
+        yield "414"
+
+
+def _is_text(parameter: Mapping[str, Any]) -> bool:
+    schema = parameter["schema"]
+    return parameter["in"] == "query" and schema.get("type") == "string" and "enum" not in schema
 
 
 def _answer(status: str, description: str) -> dict[str, Any]:

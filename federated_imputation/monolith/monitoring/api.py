@@ -24,7 +24,7 @@ from federated_imputation.monolith.registry.health.queries import shown_status
 
 __all__ = ["EchoView", "MetricsView", "MonitoringDashboardView", "MonitoringHealthView"]
 
-_LONGEST_ECHO: Final = 1000
+_LONGEST_ECHO: Final = 500  # as UTF-8 in an address that is 6 KB, and 8 are too much
 _LEVELS: Final = [level.value for level in Level]
 
 

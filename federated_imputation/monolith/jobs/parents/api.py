@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
+from django.core.validators import MaxLengthValidator, MinLengthValidator
 from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
@@ -99,9 +100,10 @@ class _Targets(serializers.Field[Any, Any, Any, Any]):
         return tuple(operations.Target(**each.validated_data) for each in given)
 
 
-@extend_schema_field(serializers.ListField(child=TargetInput(), min_length=FEWEST, max_length=MOST))
+@extend_schema_field(serializers.ListField(child=TargetInput()))
 class _ListOfTargets(_Targets):
-    pass
+    # They say again what is checked above, where the description of the API looks for it.
+    default_validators = [MinLengthValidator(FEWEST), MaxLengthValidator(MOST)]
 
 
 @extend_schema_field({"type": "string"})

@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
 from rest_framework.generics import ListAPIView
@@ -44,6 +44,11 @@ _FORMATS = (
 )
 
 
+@extend_schema_field({"type": "object", "additionalProperties": {}})
+class _Settings(serializers.JSONField):
+    """An object with any keys."""
+
+
 class ServiceInput(Body):
     """What can be written of a service; a field that is left out stays as it is."""
 
@@ -71,9 +76,7 @@ class ServiceInput(Body):
     supported_formats = serializers.ListField(
         child=serializers.ChoiceField(choices=_FORMATS), required=False, max_length=50
     )
-    api_config = serializers.JSONField(
-        required=False, help_text="An object of settings, none of them a secret."
-    )
+    api_config = _Settings(required=False, help_text="Of its API; none of them a secret.")
 
     def validate_api_url(self, api_url: str) -> str:
         try:

@@ -103,7 +103,7 @@ def test_form_that_leaves_a_switch_out_does_not_turn_it_off():
 
 
 @pytest.mark.parametrize(
-    "form", ["text=", "number=", "switch=", "row=1_0", "row=%2B1", "row=\u0661"]
+    "form", ["text=", "number=", "switch=", "row=1_0", "row=%2B1", "row=\u0661", "inner=text"]
 )
 def test_form_with_an_empty_or_odd_value_is_refused(form):
     assert errors_of(QueryDict(form)) == {form.split("=")[0]}
