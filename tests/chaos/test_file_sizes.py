@@ -128,6 +128,6 @@ def _take(site: Site, service: MichiganServer, *, size: int) -> None:
         assert most[process] - idle[process] <= MOST_GROWTH_MB, (process, idle, most)
     (external,) = [there for there in service.jobs.values() if there.name == f"fip-{job.id}"]
     assert [received for received, _ in external.uploads.values()] == [size]
-    upload = next(path for path, there in site.files().items() if there == size)
-    (Path(site.state.data("monolith")) / upload).unlink()
+    for upload in [path for path, there in site.files().items() if there == size]:
+        (Path(site.state.data("monolith")) / upload).unlink()
     eventually(lambda: site.nameless_bytes("monolith") == 0)

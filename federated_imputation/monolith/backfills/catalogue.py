@@ -1,8 +1,8 @@
 """Which backfills there are. Each copies what one legacy table says to a table of its own domain.
 
 The copying and the comparing are functions of the database (migrations 0017 and 0018), the same
-that its triggers call for each row that is written now. Secrets are the exception: only we can
-encrypt them.
+that its triggers call for each row that is written now. Two are exceptions: only we can encrypt
+secrets, and only we reach the bytes of files.
 """
 
 from collections.abc import Sequence
@@ -14,8 +14,12 @@ from django.utils import timezone
 
 from federated_imputation.monolith.accounts import operations as account_operations
 from federated_imputation.monolith.accounts import queries as accounts
+from federated_imputation.monolith.files import operations as file_operations
+from federated_imputation.monolith.files import queries as files
 
-__all__ = ["BACKFILLS", "Backfill", "Copy", "Difference", "find_backfill"]
+__all__ = ["BACKFILLS", "MOST_IN_A_BATCH", "Backfill", "Copy", "Difference", "find_backfill"]
+
+MOST_IN_A_BATCH: Final = 5_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +29,8 @@ class Difference:
     Attributes:
         key: Of the row that has the last word, as text.
         source: Which row that is, for people: its kind and its key. Never a value.
-        what: `missing`, `unequal`, `undecryptable`, or `extra` for a copy of what is not there.
+        what: `missing`, `unequal`, `undecryptable`, `unreadable`, or `extra` for a copy of what is
+            not there.
         is_for_a_person: Whether no run may decide which of the two is right.
     """
 
@@ -36,7 +41,7 @@ class Difference:
 
 
 class Backfill(Protocol):
-    """What a run and a check need of a backfill. All run in the caller's transaction."""
+    """What a run and a check need of a backfill. All but `prepare` run in a transaction."""
 
     @property
     def name(self) -> str: ...
@@ -44,6 +49,13 @@ class Backfill(Protocol):
     @property
     def what(self) -> str:
         """From where to where, for people."""
+
+    @property
+    def most(self) -> int:
+        """Keys that a batch has at most, so that a kill costs little."""
+
+    def prepare(self, cursor: str, *, most: int) -> None:
+        """Do beforehand, in no transaction, what takes long of writing the next keys."""
 
     def count(self) -> int:
         """About how many rows there are to look at."""
@@ -77,6 +89,10 @@ class Copy:
     key_type: str
     functions: str
     arguments: str = "%s"
+    most: int = MOST_IN_A_BATCH
+
+    def prepare(self, cursor: str, *, most: int) -> None:
+        pass
 
     def count(self) -> int:
         with connection.cursor() as cursor:
@@ -134,6 +150,10 @@ class _Credentials:
 
     name = "credentials"
     what = "columns api_key, api_secret, user_token -> imputation_servicecredential"
+    most = MOST_IN_A_BATCH
+
+    def prepare(self, cursor: str, *, most: int) -> None:
+        pass
 
     def count(self) -> int:
         return sum(map(accounts.count_legacy_secrets, accounts.LEGACY_COLUMNS))
@@ -174,6 +194,43 @@ class _Credentials:
                 accounts.LEGACY_COLUMNS[place], pks, now=timezone.now()
             )
         ]
+
+
+class _Bytes:
+    """Bytes that lie at their paths alone, named by their content, too."""
+
+    name = "bytes-of-files"
+    what = "imputation_storedfile.path -> objects of the store, imputation_storedfile.content"
+    most = 16
+
+    def __init__(self) -> None:
+        self._digested: dict[str, file_operations.Digested] = {}
+
+    def prepare(self, cursor: str, *, most: int) -> None:
+        found = self.differences(self.keys_after(cursor, most=most))
+        missing = [int(each.key) for each in found if not each.is_for_a_person]
+        self._digested = file_operations.digest_bytes(missing)
+
+    def count(self) -> int:
+        return files.count_stored_files()
+
+    def keys_after(self, cursor: str, *, most: int) -> list[str]:
+        return [str(key) for key in files.stored_file_keys(after=int(cursor or 0), most=most)]
+
+    def differences(self, keys: Sequence[str]) -> list[Difference]:
+        return [
+            Difference(
+                key=str(each.key),
+                source=each.source,
+                what=each.what,
+                is_for_a_person=each.what != "missing",
+            )
+            for each in files.standings_in_store([int(key) for key in keys])
+        ]
+
+    def write(self, keys: Sequence[str]) -> list[str]:
+        wanted = [int(key) for key in keys]
+        return [str(key) for key in file_operations.adopt_bytes(wanted, self._digested)]
 
 
 def _by_place(keys: Sequence[str]) -> dict[int, list[str]]:
@@ -220,6 +277,7 @@ BACKFILLS: Final[tuple[Backfill, ...]] = (
         functions="imputation_storedfile",
         arguments="'{}', '{}', %s",
     ),
+    _Bytes(),
     _Credentials(),
 )
 

@@ -1,10 +1,11 @@
 """Running a backfill on a live database.
 
-The story. A **pass** walks all keys of the legacy table in their order, a batch at a time. A batch
-is one transaction: it locks the row of the backfill's progress, reads the next keys, compares,
-locks those rows whose copies are not equal (and that nobody else has locked), makes their copies,
-and stores how far it is. A process that is killed anywhere has done whole batches only, and the
-next one goes on behind the last; two at once take turns.
+The story. A **pass** walks all keys of the legacy table in their order, a batch at a time. What
+takes long and needs no row is prepared first. Then a batch is one transaction: it locks the row of
+the backfill's progress, reads the next keys, compares, locks those rows whose copies are not equal
+(and that nobody else has locked), makes their copies, and stores how far it is. A process that is
+killed anywhere has done whole batches only, and the next one goes on behind the last; two at once
+take turns.
 
 Rows that others had locked, and those that old processes wrote behind the place of a pass, are for
 the next pass. A backfill is **finished** when a pass has found nothing to write. It may be run
@@ -18,13 +19,12 @@ from typing import Final
 
 from django.db import transaction
 
-from federated_imputation.monolith.backfills.catalogue import Backfill
+from federated_imputation.monolith.backfills.catalogue import MOST_IN_A_BATCH, Backfill
 from federated_imputation.monolith.backfills.models import BackfillProgress
 
-__all__ = ["BATCH", "MOST_IN_A_BATCH", "Batch", "run_backfill", "run_batch"]
+__all__ = ["BATCH", "Batch", "run_backfill", "run_batch"]
 
 BATCH: Final = 1_000
-MOST_IN_A_BATCH: Final = 5_000
 # So often everything that is left may be locked by others before a run gives up.
 _MOST_VAIN_PASSES: Final = 10
 
@@ -81,7 +81,6 @@ def run_backfill(
     return batch.progress
 
 
-@transaction.atomic
 def run_batch(backfill: Backfill, *, size: int, now: datetime, anew: bool = False) -> Batch:
     """Look at the next `size` keys, write what is not equal, and store how far that is.
 
@@ -93,6 +92,15 @@ def run_batch(backfill: Backfill, *, size: int, now: datetime, anew: bool = Fals
     """
     if not 1 <= size <= MOST_IN_A_BATCH:
         raise ValueError(f"A batch has 1 to {MOST_IN_A_BATCH} keys.")
+    size = min(size, backfill.most)
+    before = BackfillProgress.objects.filter(pk=backfill.name).first()
+    cursor = before.cursor if before is not None and before.finished_at is None else ""
+    backfill.prepare(cursor, most=size)
+    return _committed(backfill, size=size, now=now, anew=anew)
+
+
+@transaction.atomic
+def _committed(backfill: Backfill, *, size: int, now: datetime, anew: bool) -> Batch:
     progress = _locked(backfill.name, now=now)
     if progress.finished_at is not None:
         if not anew:

@@ -1,9 +1,10 @@
 """Bytes below `DATA_ROOT`: written and fsynced before the row that names them is committed.
 
 Paths in rows are relative to `DATA_ROOT`. A file that no row names is swept after a day; a row
-never names a file that is not whole.
+never names a file that is not whole. Each has a second name by its content: `files.objects`.
 """
 
+import errno
 import hashlib
 import os
 import re
@@ -93,9 +94,13 @@ def find(path: str) -> Path | None:
     """The file of a row; `None` when it is not here, or was never ours to keep."""
     try:
         full = absolute(path)
+        return full if full.is_file() else None
     except ValueError:
         return None
-    return full if full.is_file() else None
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:  # a legacy column may hold what no file is called
+            raise
+        return None
 
 
 def store_upload(
@@ -187,13 +192,12 @@ def adopt(temporary: Path, *, name: str, folder: PurePosixPath) -> str:
     return path
 
 
-def link_upload(path: str, *, name: str) -> str:
-    """Give the bytes at `path` a second name among the uploads; each name can go by itself.
+def link_upload(source: Path, *, name: str) -> str:
+    """Give the bytes at `source` one more name among the uploads; each name can go by itself.
 
     Raises:
-        FileNotFoundError: There is nothing at `path` (any more).
+        FileNotFoundError: There is nothing at `source` (any more).
     """
-    source = absolute(path)
     second = new_path(name, folder=UPLOADS)
     target = absolute(second)
     make_folder(target.parent)

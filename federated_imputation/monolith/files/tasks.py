@@ -10,7 +10,13 @@ from django.conf import settings
 from django.utils import timezone
 
 from federated_imputation.monolith.files import worker
-from federated_imputation.monolith.files.operations import genotypes, panel_sites, runs, storage_use
+from federated_imputation.monolith.files.operations import (
+    genotypes,
+    panel_sites,
+    runs,
+    storage_use,
+    stored,
+)
 
 __all__ = ["fetch_sites", "refresh_sites", "run", "sweep", "tick"]
 
@@ -53,6 +59,7 @@ def fetch_sites(panel_id: int) -> None:
 
 @shared_task(name="files.sweep", ignore_result=True)
 def sweep() -> None:
-    """Delete bytes of genotypes and tables that no row names, and mend what users are told."""
+    """Delete objects, genotypes and tables that no row names, and mend what users are told."""
     genotypes.sweep_genotypes(now=timezone.now())
+    stored.sweep_objects()
     storage_use.correct_storage_used()

@@ -32,12 +32,15 @@ def stored(new: NewJob, *, user_id: int) -> StoredUpload:
 
 @contextmanager
 def removed_when_refused(uploads: Sequence[StoredUpload]) -> Iterator[None]:
-    """Remove the bytes of jobs that are over their user's quota: whoever is would fill the disk."""
+    """Remove the bytes of jobs that are over their user's quota, or for which there is no room.
+
+    Whoever is over the quota would fill the disk, and whoever finds it full tries again.
+    """
     try:
         yield
-    except accounts.QuotaExceeded:
+    except (accounts.QuotaExceeded, OSError):
         for upload in uploads:
-            files.drop_input(upload.path)
+            files.drop_input(upload)
         raise
 
 
@@ -105,7 +108,7 @@ def _inserted(
         input_file_size=upload.size,
         created_at=now,
     )
-    files.note_digest(job_id=job.pk, sha256=upload.sha256)
+    files.name_bytes(source=f"input:{job.pk}", path=upload.path, sha256=upload.sha256)
     JobWork.objects.create(job=job, next_poll_at=now)
     JobStatusUpdate.objects.create(
         job=job,

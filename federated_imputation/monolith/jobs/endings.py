@@ -75,11 +75,9 @@ def forget_job(job_id: UUID) -> None:
     job = ImputationJob.objects.select_for_update().filter(pk=job_id).first()
     if job is None:
         return
-    upload = str(job.input_file)
     files.recount_on_commit(user_id=job.user_id)
+    files.forget_input(str(job.input_file or ""))
     job.delete()
-    if upload:
-        files.forget_input(upload)
 
 
 def _end(job_id: UUID, *, asked_by: int | None, gives_up: bool, now: datetime) -> None:

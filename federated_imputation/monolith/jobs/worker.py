@@ -364,11 +364,10 @@ class _Step:
         Raises:
             Rejected: It is not here (any more).
         """
-        name = str(self._job.input_file)
-        path = files.find_input(path=name)
+        path = files.bytes_of_input(job_id=self._job.pk)
         if path is None:
             raise Rejected("The uploaded file is no longer here.", status=410)
-        return InputFile(path=path, name=files.upload_name(name))
+        return InputFile(path=path, name=files.upload_name(str(self._job.input_file)))
 
     def _wish(self) -> Wish:
         return Wish(

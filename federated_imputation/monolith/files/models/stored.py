@@ -15,12 +15,15 @@ class StoredFile(models.Model):
     a job, one of its result files, a genotype file. `source` names that place and is what makes a
     copy of it unique. Until those columns are given up, they have the last word: the database's own
     triggers (migration 0018) carry what anybody writes there over to here in the same transaction,
-    and the backfills bring what was there before. Nobody inserts or deletes here; `sha256` of an
-    input is the one thing written here first, since no column of a job has it.
+    and the backfills bring what was there before. Nobody inserts or deletes here. Two things are
+    written here first: `sha256` of an input, since no column of a job has it, and `content`, the
+    SHA-256 of the bytes in the store (`files.objects`), '' until they are there. `content` was
+    computed from the bytes, `sha256` is what somebody says of them.
 
     Owner and job are plain ids, since they move to databases of their own; the end of any of them
     ends the row. A path is below `DATA_ROOT`; what leads out of it was the earlier system's. Rows
-    may name the same bytes, which go with the last of them.
+    may name the same bytes, which go with the last of them. When a row tells of another path, size
+    or checksum than before, the database forgets its `content` (migration 0025).
     """
 
     class Kind(models.TextChoices):
@@ -41,6 +44,7 @@ class StoredFile(models.Model):
     sha256 = models.CharField(max_length=64, blank=True, db_default="")
     md5 = models.CharField(max_length=32, blank=True, db_default="")
     path = models.CharField(max_length=500, blank=True, db_default="")
+    content = models.CharField(max_length=64, blank=True, db_default="")
     url = models.TextField(blank=True, db_default="")
     is_available = models.BooleanField(db_default=True)
     expires_at = models.DateTimeField(null=True, blank=True)
@@ -52,6 +56,7 @@ class StoredFile(models.Model):
             models.Index(fields=["user_id", "-created_at", "id"], name="storedfile_of_user"),
             models.Index(fields=["job_id"], name="storedfile_of_job"),
             models.Index(fields=["path"], name="storedfile_path"),
+            models.Index(fields=["content"], condition=~Q(content=""), name="storedfile_content"),
         ]
         constraints = [
             models.CheckConstraint(
@@ -64,6 +69,10 @@ class StoredFile(models.Model):
             models.CheckConstraint(condition=Q(size__gte=0), name="storedfile_size"),
             models.CheckConstraint(
                 condition=Q(sha256="") | Q(sha256__regex="^[0-9a-f]{64}$"), name="storedfile_sha256"
+            ),
+            models.CheckConstraint(
+                condition=Q(content="") | Q(content__regex="^[0-9a-f]{64}$"),
+                name="storedfile_content_sha256",
             ),
             models.CheckConstraint(
                 condition=Q(md5="") | Q(md5__regex="^[0-9a-f]{32}$"), name="storedfile_md5"

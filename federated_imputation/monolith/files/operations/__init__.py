@@ -1,5 +1,10 @@
 """Writes of the files domain that other domains need."""
 
+from federated_imputation.monolith.files.operations.adoption import (
+    Digested,
+    adopt_bytes,
+    digest_bytes,
+)
 from federated_imputation.monolith.files.operations.genotypes import forget_genotypes
 from federated_imputation.monolith.files.operations.inputs import (
     drop_input,
@@ -19,11 +24,14 @@ from federated_imputation.monolith.files.operations.results import (
     sweep_results,
 )
 from federated_imputation.monolith.files.operations.storage_use import recount_on_commit
-from federated_imputation.monolith.files.operations.stored import note_digest
+from federated_imputation.monolith.files.operations.stored import name_bytes, sweep_objects
 from federated_imputation.monolith.files.storage import StoredUpload
 
 __all__ = [
+    "Digested",
     "StoredUpload",
+    "adopt_bytes",
+    "digest_bytes",
     "drop_input",
     "file_type_of",
     "forget_genotypes",
@@ -34,10 +42,11 @@ __all__ = [
     "keep_result",
     "link_input",
     "make_place",
-    "note_digest",
+    "name_bytes",
     "record_download",
     "recount_on_commit",
     "share_input",
     "sweep_inputs",
+    "sweep_objects",
     "sweep_results",
 ]

@@ -20,7 +20,11 @@ from federated_imputation.monolith.accounts.operations import record_audit
 from federated_imputation.monolith.files import first_look, queries, storage
 from federated_imputation.monolith.files.models import FileRun, GenotypeFile
 from federated_imputation.monolith.files.operations.storage_use import recount_on_commit
-from federated_imputation.monolith.files.operations.stored import remove_on_commit
+from federated_imputation.monolith.files.operations.stored import (
+    drop_bytes,
+    name_bytes,
+    remove_on_commit,
+)
 
 __all__ = [
     "InUse",
@@ -91,7 +95,7 @@ def keep_genotypes(
     else:
         members = {safe_filename(part.name or ""): part.chunks() for part in parts}
         stored = storage.store_set(members, name=name, folder=storage.GENOTYPES)
-    with _removed_unless_kept(stored.path) as keep:
+    with _removed_unless_kept(stored) as keep:
         looked = first_look.look(storage.absolute(stored.path), name=name)
         with locked_storage(user_id=user_id):
             known = queries.genotype_files(user_id=user_id).filter(sha256=stored.sha256, name=name)
@@ -108,6 +112,7 @@ def keep_genotypes(
                 first_look=looked.report.to_json(),
                 created_at=now,
             )
+            name_bytes(source=f"genotype:{file.pk}", path=stored.path, sha256=stored.sha256)
             _audit("store_file", file, origin=origin, now=now)
             recount_on_commit(user_id=user_id)
         keep()
@@ -130,9 +135,8 @@ def delete_genotype_file(file_id: UUID, *, user_id: int, origin: Origin, now: da
         if run is not None:
             raise InUse(f"A {run.kind} of this file is {run.state}; cancel it first.")
         _audit("delete_file", file, origin=origin, now=now)
-        path = file.path
+        remove_on_commit([file.path])
         file.delete()
-        remove_on_commit([path])
         recount_on_commit(user_id=user_id)
 
 
@@ -148,8 +152,8 @@ def forget_genotypes(*, user_id: int) -> int:
     """
     found = GenotypeFile.objects.select_for_update().filter(user_id=user_id).order_by("pk")
     paths = dict(found.values_list("pk", "path")[:_FORGOTTEN_AT_ONCE])
-    GenotypeFile.objects.filter(pk__in=paths).delete()
     remove_on_commit(paths.values())
+    GenotypeFile.objects.filter(pk__in=paths).delete()
     return len(paths)
 
 
@@ -232,13 +236,13 @@ def _name_of(parts: Sequence["UploadedFile[bytes]"]) -> str:
 
 
 @contextmanager
-def _removed_unless_kept(path: str) -> Iterator[Any]:
+def _removed_unless_kept(stored: storage.StoredUpload) -> Iterator[Any]:
     kept = []
     try:
-        yield lambda: kept.append(path)
+        yield lambda: kept.append(stored)
     finally:
         if not kept:
-            storage.remove([path])
+            drop_bytes(path=stored.path, sha256=stored.sha256)
 
 
 def _audit(

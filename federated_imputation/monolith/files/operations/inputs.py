@@ -6,9 +6,8 @@ from datetime import datetime
 
 from django.core.files.uploadedfile import UploadedFile
 
-from federated_imputation.monolith.files import storage
-from federated_imputation.monolith.files.operations.stored import remove_on_commit
-from federated_imputation.monolith.files.queries import find_genotype_file
+from federated_imputation.monolith.files import queries, storage
+from federated_imputation.monolith.files.operations.stored import drop_bytes, remove_on_commit
 from federated_imputation.monolith.files.storage import StoredUpload
 
 __all__ = [
@@ -38,10 +37,14 @@ def link_input(*, user_id: int, file_id: str) -> StoredUpload:
     Raises:
         FileNotFoundError: The user does not keep this file (any more).
     """
-    file = find_genotype_file(user_id=user_id, file_id=file_id)
+    file = queries.find_genotype_file(user_id=user_id, file_id=file_id)
     if file is None:
         raise FileNotFoundError(file_id)
-    path = storage.link_upload(file.path, name=file.upload_name)
+    try:
+        source = queries.locate_genotypes(file)
+    except queries.FileGone:
+        raise FileNotFoundError(file_id) from None
+    path = storage.link_upload(source, name=file.upload_name)
     return StoredUpload(path=path, size=file.size, sha256=file.sha256)
 
 
@@ -51,21 +54,22 @@ def share_input(upload: StoredUpload) -> StoredUpload:
     Raises:
         OSError: The disk is not writable; nothing is left behind.
     """
-    path = storage.link_upload(upload.path, name=storage.upload_name(upload.path))
+    path = storage.link_upload(storage.absolute(upload.path), name=storage.upload_name(upload.path))
     return StoredUpload(path=path, size=upload.size, sha256=upload.sha256)
 
 
 def forget_input(path: str) -> None:
     """Delete the upload at `path` once the transaction under way, in which its job goes, is kept.
 
-    It stays while another job names it. A crash in between leaves the bytes to the sweep.
+    To be called before the job is deleted. The bytes stay while another row names them. A crash in
+    between leaves them to the sweep.
     """
     remove_on_commit([path])
 
 
-def drop_input(path: str) -> None:
-    """Delete at once the upload at `path`, which no job came to name."""
-    storage.remove([path])
+def drop_input(upload: StoredUpload) -> None:
+    """Delete at once an upload that no job came to name."""
+    drop_bytes(path=upload.path, sha256=upload.sha256)
 
 
 def sweep_inputs(*, is_known: Callable[[str], bool], now: datetime) -> int:

@@ -14,7 +14,7 @@ from federated_imputation.monolith.accounts.operations import record_audit
 from federated_imputation.monolith.accounts.queries import audit_rows
 from federated_imputation.monolith.files import storage
 from federated_imputation.monolith.files.models import ResultFile
-from federated_imputation.monolith.files.operations.stored import remove_on_commit
+from federated_imputation.monolith.files.operations.stored import name_bytes, remove_on_commit
 
 __all__ = [
     "file_type_of",
@@ -53,7 +53,7 @@ def keep_result(
     target = storage.absolute(path)
     if download.path != target:
         storage.settle(download.path, target)
-    return ResultFile.objects.create(
+    file = ResultFile.objects.create(
         job_id=job_id,
         file_type=file_type_of(name, output=output),
         filename=name[-255:],
@@ -62,6 +62,8 @@ def keep_result(
         checksum=download.sha256,
         created_at=now,
     )
+    name_bytes(source=f"result:{file.pk}", path=path, sha256=download.sha256)
+    return file
 
 
 @transaction.atomic
@@ -90,15 +92,16 @@ def record_download(
     )
 
 
+@transaction.atomic
 def forget_results(*, job_id: UUID) -> int:
-    """Delete the rows of a job's results in the caller's transaction, and their bytes after it.
+    """Delete the rows of a job's results, in the caller's transaction if there is one, then bytes.
 
     Bytes that other rows name, too, stay. A crash in between leaves bytes to the sweep.
     """
     rows = ResultFile.objects.filter(job_id=job_id)
     paths = [path for path in rows.values_list("file_path", flat=True) if path]
-    rows.delete()
     remove_on_commit(paths)
+    rows.delete()
     return len(paths)
 
 

@@ -25,6 +25,7 @@ from federated_imputation.monolith.files.operations.genotypes import (
     refuse_overflow,
 )
 from federated_imputation.monolith.files.operations.storage_use import recount_on_commit
+from federated_imputation.monolith.files.operations.stored import name_bytes
 
 __all__ = [
     "RUNS",
@@ -232,6 +233,8 @@ def finish_repair(
             for file in made
         ]
         GenotypeFile.objects.bulk_create(files)
+        for row in files:
+            name_bytes(source=f"genotype:{row.pk}", path=row.path, sha256=row.sha256)
         recount_on_commit(user_id=user_id)
         shown = [
             {"file": str(row.pk), "name": row.name, "chromosome": file.chromosome}

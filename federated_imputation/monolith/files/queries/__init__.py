@@ -20,11 +20,16 @@ from federated_imputation.monolith.files.queries.results import (
     FileGone,
     arrived_result,
     find_file,
-    find_input,
     locate,
     results_of,
     results_of_job,
     stored_paths,
+)
+from federated_imputation.monolith.files.queries.stored import (
+    bytes_of_input,
+    count_stored_files,
+    standings_in_store,
+    stored_file_keys,
 )
 from federated_imputation.monolith.files.storage import result_path, upload_name
 
@@ -33,9 +38,10 @@ __all__ = [
     "all_stored_bytes",
     "all_stored_bytes_by_user",
     "arrived_result",
+    "bytes_of_input",
+    "count_stored_files",
     "find_file",
     "find_genotype_file",
-    "find_input",
     "find_run",
     "genotype_files",
     "is_kept",
@@ -49,8 +55,10 @@ __all__ = [
     "results_of_job",
     "runs_of",
     "site_tables",
+    "standings_in_store",
     "storage_limit",
     "stored_bytes",
+    "stored_file_keys",
     "stored_paths",
     "upload_name",
 ]

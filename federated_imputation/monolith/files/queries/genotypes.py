@@ -9,9 +9,9 @@ from django.conf import settings
 from django.db.models import QuerySet, Sum
 
 from federated_imputation.monolith.accounts import queries as accounts
-from federated_imputation.monolith.files import storage
 from federated_imputation.monolith.files.models import FileRun, GenotypeFile, PanelSites, StoredFile
 from federated_imputation.monolith.files.queries.results import FileGone
+from federated_imputation.monolith.files.queries.stored import bytes_of_genotypes
 
 __all__ = [
     "all_stored_bytes",
@@ -53,7 +53,7 @@ def locate_genotypes(file: GenotypeFile) -> Path:
     Raises:
         FileGone: They were taken from the disk.
     """
-    path = storage.find(file.path)
+    path = bytes_of_genotypes(file_id=file.pk)
     if path is None:
         raise FileGone(file.pk)
     return path

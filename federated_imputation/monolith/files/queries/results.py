@@ -8,13 +8,13 @@ from django.db.models import QuerySet
 from apps.federation.protocol import Download
 from federated_imputation.monolith.deletions.queries import being_deleted
 from federated_imputation.monolith.files import storage
-from federated_imputation.monolith.files.models import ResultFile
+from federated_imputation.monolith.files.models import ResultFile, StoredFile
+from federated_imputation.monolith.files.queries.stored import bytes_of_result
 
 __all__ = [
     "FileGone",
     "arrived_result",
     "find_file",
-    "find_input",
     "locate",
     "results_of",
     "results_of_job",
@@ -47,16 +47,10 @@ def find_file(*, user_id: int, file_id: int, job_id: UUID | None = None) -> Resu
 
 def stored_paths(*, job_id: UUID) -> frozenset[str]:
     """Paths of the files of this job that are here."""
-    return frozenset(
-        ResultFile.objects.filter(job_id=job_id, is_available=True).values_list(
-            "file_path", flat=True
-        )
-    )
-
-
-def find_input(*, path: str) -> Path | None:
-    """Where the upload of a job lies; `None` when it is not here (any more)."""
-    return storage.find(path)
+    here = StoredFile.objects.filter(
+        job_id=job_id, kind=StoredFile.Kind.RESULT, is_available=True
+    ).exclude(path="")
+    return frozenset(here.values_list("path", flat=True))
 
 
 def arrived_result(*, path: str) -> Download | None:
@@ -77,7 +71,7 @@ def locate(file: ResultFile) -> Path:
     Raises:
         FileGone: Nowhere: they expired, were never fetched (legacy rows) or were deleted.
     """
-    path = storage.find(file.file_path) if file.is_available else None
+    path = bytes_of_result(result_id=file.pk)
     if path is None:
         raise FileGone(file.pk)
     return path

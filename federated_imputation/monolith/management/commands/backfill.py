@@ -10,13 +10,14 @@ from typing import Any, Final
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from federated_imputation.monolith.backfills.catalogue import BACKFILLS, Backfill, find_backfill
-from federated_imputation.monolith.backfills.models import BackfillProgress
-from federated_imputation.monolith.backfills.operations import (
-    BATCH,
+from federated_imputation.monolith.backfills.catalogue import (
+    BACKFILLS,
     MOST_IN_A_BATCH,
-    run_backfill,
+    Backfill,
+    find_backfill,
 )
+from federated_imputation.monolith.backfills.models import BackfillProgress
+from federated_imputation.monolith.backfills.operations import BATCH, run_backfill
 from federated_imputation.monolith.backfills.queries import differences, progress_of
 
 __all__ = ["Command"]
@@ -118,7 +119,8 @@ class Command(BaseCommand):
         if unequal:
             raise CommandError(
                 f"{unequal:,} copies are not equal. `backfill run` mends all but secrets that have "
-                "become others: `secrets empty-legacy` tells of these."
+                "become others, of which `secrets empty-legacy` tells, and bytes that are not what "
+                "their checksum says, or cannot be read."
             )
 
     def _print(

@@ -30,7 +30,9 @@ def test_file_outside_the_data_folder_is_not_ours_to_delete(root: Path, path: st
     assert not (root / mine).exists()
 
 
-@pytest.mark.parametrize("path", [*FOREIGN, "uploads/input/gone.vcf.gz", ""])
+@pytest.mark.parametrize(
+    "path", [*FOREIGN, "uploads/input/gone.vcf.gz", "", "results/" + "x" * 300]
+)
 def test_path_that_leads_to_no_file_of_ours_is_found_nowhere(path: str):
     assert storage.find(path) is None
 
