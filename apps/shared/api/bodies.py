@@ -15,6 +15,8 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.fields import empty
 from rest_framework.utils import html
 
+from apps.shared.api.parsers import json_of
+
 __all__ = ["Body"]
 
 # Several names of a form make one of these.
@@ -33,7 +35,7 @@ class Body(serializers.Serializer[Any]):
     A JSON value of another type than the field's is refused with the field's own message. Numbers
     and text that no row can hold (infinity, NUL, half a surrogate pair) are refused at any depth
     of a JSON column. A field that a form does not name is absent, and one that it leaves empty is
-    empty.
+    empty; an object is JSON in one field, or a field for each part (`profile.role_id`).
     """
 
     def to_internal_value(self, data: Any) -> Any:
@@ -52,11 +54,19 @@ def _fields_of_form(serializer: Body, form: Any) -> dict[str, Any]:
             value = field.get_value(form)
             if value is not empty and (len(value) or name in form):
                 given[name] = value
-            elif name in form:  # text where an object of other fields should be
-                given[name] = form[name]
+            elif name in form:
+                given[name] = _object_of(form[name])
         elif name in form:
             given[name] = form[name]
     return given
+
+
+def _object_of(value: Any) -> Any:
+    """What a form says of an object in one field: JSON (OpenAPI 3.0.3, Request Body Object)."""
+    try:
+        return json_of(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def _wrong_fields(

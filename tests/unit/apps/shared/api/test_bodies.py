@@ -96,6 +96,12 @@ def test_form_is_read_as_text():
     }
 
 
+def test_form_may_hold_an_object_as_json():
+    read = Everything(data=QueryDict('text=a&inner={"size": 7}'))
+    assert read.is_valid(), read.errors
+    assert read.validated_data == {"text": "a", "inner": {"size": 7}}
+
+
 def test_form_that_leaves_a_switch_out_does_not_turn_it_off():
     read = Everything(data=QueryDict("text=a"))
     assert read.is_valid()
