@@ -94,7 +94,11 @@ class JobWork(Leased):
         DONE = "done", "Done"
 
     job = models.OneToOneField(
-        ImputationJob, on_delete=models.CASCADE, primary_key=True, related_name="work"
+        ImputationJob,
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="work",
+        db_constraint=False,
     )
     phase = models.CharField(max_length=20, choices=Phase, default=Phase.SUBMIT)
     attempt = models.PositiveIntegerField(default=1)

@@ -1,9 +1,23 @@
-"""One table for all secrets of external services, encrypted."""
+"""One table for all secrets of external services, encrypted.
+
+The foreign keys act by themselves: a legacy process on the same database that deletes an account
+or a service knows nothing of these rows, and must not be held up by them.
+"""
 
 import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 from django.db.models import Q
+
+from federated_imputation.monolith.table_locks import LockTables
+
+MAKE_KEYS = """
+ALTER TABLE imputation_servicecredential
+    ADD CONSTRAINT servicecredential_user FOREIGN KEY (user_id) REFERENCES auth_user (id)
+    ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    ADD CONSTRAINT servicecredential_service FOREIGN KEY (service_id)
+    REFERENCES imputation_imputationservice (id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED;
+"""
 
 
 class Migration(migrations.Migration):
@@ -43,6 +57,7 @@ class Migration(migrations.Migration):
                 (
                     "service",
                     models.ForeignKey(
+                        db_constraint=False,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="credentials",
                         to="imputation.imputationservice",
@@ -52,6 +67,7 @@ class Migration(migrations.Migration):
                     "user",
                     models.ForeignKey(
                         blank=True,
+                        db_constraint=False,
                         null=True,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="service_credentials",
@@ -87,4 +103,6 @@ class Migration(migrations.Migration):
                 ]
             },
         ),
+        LockTables(against_writes=("auth_user", "imputation_imputationservice")),
+        migrations.RunSQL(MAKE_KEYS, migrations.RunSQL.noop),
     ]

@@ -2,11 +2,14 @@
 
 from django.db import migrations, models
 
+from federated_imputation.monolith.table_locks import LockTables
+
 
 class Migration(migrations.Migration):
     dependencies = [("imputation", "0009_encrypt_legacy_secrets")]
 
     operations = [
+        LockTables(against_all=("imputation_referencepanel",)),
         migrations.AddField(
             model_name="referencepanel",
             name="populations",

@@ -3,11 +3,16 @@
 A job that the legacy system left at a service, with the service's id, is followed from now on. A
 job without one is left alone: nobody knows whether it was sent, and its owner may cancel it and
 try again.
+
+The foreign key acts by itself: a legacy process on the same database that deletes a job knows
+nothing of these rows, and must not be held up by them.
 """
 
 import django.db.models.deletion
 from django.db import migrations, models
 from django.db.models import Q
+
+from federated_imputation.monolith.table_locks import LockTables
 
 FOLLOW_JOBS_AT_A_SERVICE = """
 INSERT INTO imputation_jobwork (
@@ -17,6 +22,12 @@ INSERT INTO imputation_jobwork (
 SELECT id, 'follow', 1, now(), 0, '', 0, '', 0, 0, 0, 0, '[]'
 FROM imputation_imputationjob
 WHERE status IN ('queued', 'running') AND external_job_id <> ''
+"""
+
+MAKE_KEY = """
+ALTER TABLE imputation_jobwork
+    ADD CONSTRAINT jobwork_job FOREIGN KEY (job_id) REFERENCES imputation_imputationjob (id)
+    ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED;
 """
 
 
@@ -30,6 +41,7 @@ class Migration(migrations.Migration):
                 (
                     "job",
                     models.OneToOneField(
+                        db_constraint=False,
                         on_delete=django.db.models.deletion.CASCADE,
                         primary_key=True,
                         related_name="work",
@@ -92,5 +104,7 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        LockTables(against_writes=("imputation_imputationjob",)),
         migrations.RunSQL(FOLLOW_JOBS_AT_A_SERVICE, migrations.RunSQL.noop),
+        migrations.RunSQL(MAKE_KEY, migrations.RunSQL.noop),
     ]

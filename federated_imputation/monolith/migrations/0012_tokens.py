@@ -3,6 +3,9 @@
 While a user is deactivated, no token fits (`apps.shared.identity.tokens.user_digest`). A trigger
 also ends them for good, so that none comes back to life when the user is let in again; it covers
 whoever deactivates, the admin and SQL by hand too.
+
+The foreign keys act by themselves: a legacy process on the same database that deletes an account
+knows nothing of these rows, and must not be held up by them.
 """
 
 import uuid
@@ -10,6 +13,17 @@ import uuid
 import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
+
+from federated_imputation.monolith.table_locks import LockTables
+
+MAKE_KEYS = """
+ALTER TABLE imputation_apitoken
+    ADD CONSTRAINT apitoken_user FOREIGN KEY (user_id) REFERENCES auth_user (id)
+    ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED;
+ALTER TABLE imputation_tokenfamily
+    ADD CONSTRAINT tokenfamily_user FOREIGN KEY (user_id) REFERENCES auth_user (id)
+    ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED;
+"""
 
 MAKE_TRIGGER = """
 CREATE FUNCTION imputation_end_tokens() RETURNS trigger
@@ -69,6 +83,7 @@ class Migration(migrations.Migration):
                 (
                     "user",
                     models.ForeignKey(
+                        db_constraint=False,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="api_tokens",
                         to=settings.AUTH_USER_MODEL,
@@ -150,6 +165,7 @@ class Migration(migrations.Migration):
                 (
                     "user",
                     models.ForeignKey(
+                        db_constraint=False,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="token_families",
                         to=settings.AUTH_USER_MODEL,
@@ -172,5 +188,7 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        LockTables(against_writes=("auth_user",)),
+        migrations.RunSQL(MAKE_KEYS, migrations.RunSQL.noop),
         migrations.RunSQL(MAKE_TRIGGER, DROP_TRIGGER),
     ]

@@ -15,6 +15,8 @@ of the position and the row, so that no two rows share a text.
 
 from django.db import migrations, models
 
+from federated_imputation.monolith.table_locks import LockTables
+
 MAKE_CHAIN = """
 CREATE UNLOGGED TABLE imputation_auditpending (audit_id bigint PRIMARY KEY, actor_id integer);
 COMMENT ON TABLE imputation_auditpending IS 'Empty between transactions: see imputation_auditseal';
@@ -130,11 +132,6 @@ class Migration(migrations.Migration):
     dependencies = [("imputation", "0012_tokens")]
 
     operations = [
-        migrations.AddField(
-            model_name="serviceusergroupmembership",
-            name="expires_at",
-            field=models.DateTimeField(blank=True, null=True),
-        ),
         migrations.CreateModel(
             name="AuditSeal",
             fields=[
@@ -144,6 +141,15 @@ class Migration(migrations.Migration):
                 ("previous", models.CharField(max_length=64)),
                 ("digest", models.CharField(max_length=64)),
             ],
+        ),
+        LockTables(
+            against_writes=("imputation_auditlog",),
+            against_all=("imputation_serviceusergroupmembership",),
+        ),
+        migrations.AddField(
+            model_name="serviceusergroupmembership",
+            name="expires_at",
+            field=models.DateTimeField(blank=True, null=True),
         ),
         migrations.RunSQL(MAKE_CHAIN, DROP_CHAIN),
     ]

@@ -11,6 +11,8 @@ import django.db.models.functions.datetime
 from django.conf import settings
 from django.db import migrations, models
 
+from federated_imputation.monolith.table_locks import LockTables
+
 MAKE_KEYS = """
 ALTER TABLE imputation_genotypefile
     ADD CONSTRAINT genotypefile_user FOREIGN KEY (user_id) REFERENCES auth_user (id)
@@ -294,5 +296,6 @@ class Migration(migrations.Migration):
                 name="filerun_failed_says_why",
             ),
         ),
+        LockTables(against_writes=("auth_user", "imputation_referencepanel")),
         migrations.RunSQL(MAKE_KEYS, migrations.RunSQL.noop),
     ]

@@ -8,6 +8,8 @@ import django.db.models.deletion
 from django.db import migrations, models
 from django.db.models import Q
 
+from federated_imputation.monolith.table_locks import LockTables
+
 MAKE_KEY = """
 ALTER TABLE imputation_servicestanding
     ADD CONSTRAINT servicestanding_service FOREIGN KEY (service_id)
@@ -54,7 +56,6 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
-        migrations.RunSQL(MAKE_KEY, migrations.RunSQL.noop),
         migrations.AddField(
             model_name="jobwork",
             name="lost_steps",
@@ -83,4 +84,6 @@ class Migration(migrations.Migration):
                 name="jobwork_transfers",
             ),
         ),
+        LockTables(against_writes=("imputation_imputationservice",)),
+        migrations.RunSQL(MAKE_KEY, migrations.RunSQL.noop),
     ]

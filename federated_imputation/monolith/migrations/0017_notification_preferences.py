@@ -2,20 +2,18 @@
 
 `email_enabled` and `imputation_userprofile.email_notifications` are one switch, whoever writes
 which of them: triggers copy it over, and stop where both are equal. What was there before is for
-`manage.py backfill run`, so that this migration takes no longer on a large database. The foreign
-key and the triggers need a lock of the legacy tables for a moment; while somebody holds one of them
-for long, the migration gives up after some seconds and can be run again.
+`manage.py backfill run`, so that this migration takes no longer on a large database.
 """
 
 from django.db import migrations, models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from federated_imputation.monolith.table_locks import LockTables
+
 _TIME_OF_DAY = "^([01][0-9]|2[0-3]):[0-5][0-9]$"
 
 MAKE_COPIES = """
-SET LOCAL lock_timeout = '5s';
-
 ALTER TABLE imputation_notificationpreference
     ADD CONSTRAINT notificationpreference_user FOREIGN KEY (user_id) REFERENCES auth_user (id)
     ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED;
@@ -166,5 +164,6 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        LockTables(against_writes=("auth_user", "imputation_userprofile")),
         migrations.RunSQL(MAKE_COPIES, DROP_COPIES),
     ]

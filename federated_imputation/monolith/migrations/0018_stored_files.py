@@ -10,9 +10,7 @@ fail for the content: a size below 0 is none, a checksum is MD5 or SHA-256 by it
 none, a name or path that is too long keeps its end or is none, and of JSON only what looks like a
 file counts.
 
-The foreign keys act by themselves, and need a lock of the legacy tables for a moment, as the
-triggers do; while somebody holds one of them for long, the migration gives up after some seconds
-and can be run again.
+The foreign keys act by themselves.
 """
 
 from django.contrib.postgres.functions import RandomUUID
@@ -20,9 +18,9 @@ from django.db import migrations, models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-MAKE_KEYS = """
-SET LOCAL lock_timeout = '5s';
+from federated_imputation.monolith.table_locks import LockTables
 
+MAKE_KEYS = """
 ALTER TABLE imputation_storedfile
     ADD CONSTRAINT storedfile_user FOREIGN KEY (user_id) REFERENCES auth_user (id)
     ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
@@ -401,6 +399,9 @@ class Migration(migrations.Migration):
                     ),
                 ],
             },
+        ),
+        LockTables(
+            against_writes=("auth_user", "imputation_imputationjob", "imputation_resultfile")
         ),
         migrations.RunSQL(MAKE_KEYS, DROP_KEYS),
         migrations.RunSQL([READ_JSON, SAY_WHAT_ROWS_MUST_BE], DROP_FUNCTIONS),

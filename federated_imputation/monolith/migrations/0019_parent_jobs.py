@@ -12,6 +12,8 @@ import django.db.models.functions.datetime
 from django.conf import settings
 from django.db import migrations, models
 
+from federated_imputation.monolith.table_locks import LockTables
+
 MAKE_KEYS = """
 ALTER TABLE imputation_parentjob
     ADD CONSTRAINT parentjob_user FOREIGN KEY (user_id) REFERENCES auth_user (id)
@@ -122,5 +124,6 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        LockTables(against_writes=("auth_user", "imputation_imputationjob")),
         migrations.RunSQL(MAKE_KEYS, DROP_END),
     ]

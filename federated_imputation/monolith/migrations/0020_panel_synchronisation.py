@@ -11,6 +11,8 @@ import django.db.models.deletion
 from django.db import migrations, models
 from django.db.models import Q
 
+from federated_imputation.monolith.table_locks import LockTables
+
 MAKE_KEY = """
 ALTER TABLE imputation_servicesync
     ADD CONSTRAINT servicesync_service FOREIGN KEY (service_id)
@@ -44,17 +46,6 @@ class Migration(migrations.Migration):
     dependencies = [("imputation", "0019_parent_jobs")]
 
     operations = [
-        migrations.AddField(
-            model_name="referencepanel",
-            name="withdrawn_at",
-            field=models.DateTimeField(blank=True, editable=False, null=True),
-        ),
-        migrations.AddField(
-            model_name="referencepanel",
-            name="withdrawn_because",
-            field=models.TextField(blank=True, editable=False, null=True),
-        ),
-        migrations.RunSQL(MAKE_TRIGGER, DROP_TRIGGER),
         migrations.CreateModel(
             name="ServiceSync",
             fields=[
@@ -105,5 +96,20 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        LockTables(
+            against_writes=("imputation_imputationservice",),
+            against_all=("imputation_referencepanel",),
+        ),
+        migrations.AddField(
+            model_name="referencepanel",
+            name="withdrawn_at",
+            field=models.DateTimeField(blank=True, editable=False, null=True),
+        ),
+        migrations.AddField(
+            model_name="referencepanel",
+            name="withdrawn_because",
+            field=models.TextField(blank=True, editable=False, null=True),
+        ),
+        migrations.RunSQL(MAKE_TRIGGER, DROP_TRIGGER),
         migrations.RunSQL(MAKE_KEY, migrations.RunSQL.noop),
     ]

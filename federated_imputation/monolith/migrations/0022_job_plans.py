@@ -15,6 +15,8 @@ import django.db.models.functions.datetime
 from django.conf import settings
 from django.db import migrations, models
 
+from federated_imputation.monolith.table_locks import LockTables
+
 MAKE_KEYS = """
 ALTER TABLE imputation_jobtemplate
     ADD CONSTRAINT jobtemplate_user FOREIGN KEY (user_id) REFERENCES auth_user (id)
@@ -555,6 +557,14 @@ class Migration(migrations.Migration):
                 ),
                 name="scheduledexecution_outcome",
             ),
+        ),
+        LockTables(
+            against_writes=(
+                "auth_user",
+                "imputation_imputationjob",
+                "imputation_imputationservice",
+                "imputation_referencepanel",
+            )
         ),
         migrations.RunSQL(MAKE_KEYS, migrations.RunSQL.noop),
         migrations.RunSQL(KEEP_COUNTS, FORGET_COUNTS),

@@ -8,6 +8,8 @@ import django.utils.timezone
 from django.db import migrations, models
 from django.db.models import Q
 
+from federated_imputation.monolith.table_locks import LockTables
+
 MAKE_KEYS = """
 ALTER TABLE imputation_servicehealth
     ADD CONSTRAINT servicehealth_service FOREIGN KEY (service_id)
@@ -98,5 +100,6 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        LockTables(against_writes=("imputation_imputationservice",)),
         migrations.RunSQL(MAKE_KEYS, migrations.RunSQL.noop),
     ]

@@ -40,7 +40,10 @@ def adopted(django_db_setup, django_db_blocker):
         seen = SimpleNamespace(schema_before=schema_of(alias, LEGACY.tables))
         seen.before = values_of(alias)
         seen.plan_before = _plan(alias)
-        call_command("migrate", database=alias, verbosity=0)
+        seen.locked_late = []
+        with connections[alias].execute_wrapper(LateLocks(alias, seen.locked_late)):
+            call_command("migrate", database=alias, verbosity=0)
+        seen.keys = _keys(alias)
         seen.schema_after = schema_of(alias, LEGACY.tables)
         seen.after = values_of(alias)
         seen.plan_after = _plan(alias)
@@ -54,6 +57,44 @@ def adopted(django_db_setup, django_db_blocker):
             StoredFile.objects.using(alias).values("kind", "size", "sha256", "md5", "name", "url")
         )
         yield seen
+
+
+class LateLocks:
+    """Notes each statement that locks a legacy table against writers and is no `LOCK TABLE`."""
+
+    def __init__(self, alias, noted):
+        self._alias, self._noted, self._held = alias, noted, set()
+
+    def __call__(self, execute, statement, params, many, context):
+        done = execute(statement, params, many, context)
+        # Not through Django, which would call this again.
+        with connections[self._alias].connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT relation::regclass::text FROM pg_locks WHERE pid = pg_backend_pid() "
+                "AND mode = ANY(%s) AND relation::regclass::text = ANY(%s)",
+                [
+                    ["ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock"],
+                    LEGACY.tables,
+                ],
+            )
+            held = {table for (table,) in cursor.fetchall()}
+        told = statement if isinstance(statement, str) else statement.as_string(None)
+        if held - self._held and not told.startswith("LOCK TABLE"):
+            self._noted.append((told[:100], held - self._held))
+        self._held = held
+        return done
+
+
+def _keys(alias):
+    """Each foreign key of a table of ours that names a legacy one, and what it does on delete."""
+    with connections[alias].cursor() as cursor:
+        cursor.execute(
+            "SELECT conname, confdeltype::text FROM pg_constraint WHERE contype = 'f' "
+            "AND conrelid::regclass::text <> ALL(%(legacy)s) "
+            "AND confrelid::regclass::text = ANY(%(legacy)s)",
+            {"legacy": LEGACY.tables},
+        )
+        return dict(cursor.fetchall())
 
 
 def _backfill(alias, *arguments):
@@ -115,6 +156,15 @@ def test_migrate_changes_no_value(adopted, table):
     assert {key: after.get(key) for key in before} == before
     if table not in DERIVED:
         assert set(after) == set(before)
+
+
+def test_migrate_locks_legacy_tables_in_no_other_way_than_by_lock_tables(adopted):
+    assert adopted.locked_late == []
+
+
+def test_legacy_process_may_delete_what_rows_of_ours_name(adopted):
+    assert {name for name, acts in adopted.keys.items() if acts not in {"c", "n"}} == set()
+    assert {"servicecredential_user", "jobwork_job", "tokenfamily_user"} <= set(adopted.keys)
 
 
 def test_new_rows_get_ids_that_were_never_used(adopted):

@@ -24,7 +24,10 @@ class ServiceCredential(models.Model):
     OF_A_JOB = (Kind.JOB_TOKEN, Kind.RESULT_PASSWORD)
 
     service = models.ForeignKey(
-        "imputation.ImputationService", on_delete=models.CASCADE, related_name="credentials"
+        "imputation.ImputationService",
+        on_delete=models.CASCADE,
+        related_name="credentials",
+        db_constraint=False,
     )
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -32,6 +35,7 @@ class ServiceCredential(models.Model):
         blank=True,
         on_delete=models.CASCADE,
         related_name="service_credentials",
+        db_constraint=False,
     )
     job_id = models.UUIDField(null=True, blank=True, db_index=True)
     kind = models.CharField(max_length=20, choices=Kind)

@@ -55,7 +55,10 @@ class TokenFamily(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="token_families"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="token_families",
+        db_constraint=False,
     )
     current_jti = models.CharField(max_length=32)
     session_key = models.CharField(max_length=40, blank=True, default="", editable=False)
@@ -92,7 +95,10 @@ class ApiToken(models.Model):
     """A token for scripts: only its SHA-256 is kept, so it can be shown once and never again."""
 
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="api_tokens",
+        db_constraint=False,
     )
     name = models.CharField(max_length=100)
     prefix = models.CharField(max_length=16)  # by which its owner knows it again
