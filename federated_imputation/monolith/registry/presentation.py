@@ -10,6 +10,7 @@ from federated_imputation.monolith.registry.breaker import Standing
 
 __all__ = [
     "SyncState",
+    "formats",
     "health_message",
     "health_status",
     "names_a_secret",
@@ -55,6 +56,11 @@ def public_url(url: str) -> str:
     except ValueError:
         return ""
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def formats(value: Any) -> list[str]:
+    """The names in a list of formats; none of what is no list, as a legacy column may hold it."""
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
 
 
 def health_message(standing: Standing) -> str:

@@ -110,7 +110,7 @@ class Service(serializers.Serializer[ImputationService]):
     is_active = serializers.BooleanField()
     api_key_required = serializers.BooleanField()
     max_file_size_mb = serializers.IntegerField()
-    supported_formats = serializers.ListField(child=serializers.CharField())
+    supported_formats = serializers.SerializerMethodField()
     reference_panels_count = serializers.IntegerField()
     api_config = serializers.SerializerMethodField()
     health_status = serializers.SerializerMethodField()
@@ -122,6 +122,9 @@ class Service(serializers.Serializer[ImputationService]):
 
     def get_api_url(self, service: ImputationService) -> str:
         return presentation.public_url(service.api_url)
+
+    def get_supported_formats(self, service: ImputationService) -> list[str]:
+        return presentation.formats(service.supported_formats)
 
     def get_api_config(self, service: ImputationService) -> dict[str, Any]:
         shown: dict[str, Any] = presentation.public_config(service.api_config)

@@ -4,6 +4,7 @@ import pytest
 
 from federated_imputation.monolith.accounts.models import ServicePermission
 from federated_imputation.monolith.registry import standing
+from federated_imputation.monolith.registry.models import ImputationService
 from tests.factories import NOW, make_panel, make_service, make_user
 
 pytestmark = pytest.mark.django_db
@@ -69,6 +70,16 @@ def test_services_have_the_legacy_fields(client, service, panel):
         "updated_at": row["updated_at"],
     }
     assert client.get(f"/api/services/{service.pk}/").json() == row
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [(["vcf", None, 7], ["vcf"]), (True, []), (1.5, []), ({"vcf": True}, []), ("vcf", [])],
+)
+def test_formats_are_names_whatever_a_legacy_column_holds(client, service, stored, shown):
+    ImputationService.objects.update(supported_formats=stored)
+    (row,) = client.get("/api/services/").json()["results"]
+    assert row["supported_formats"] == shown
 
 
 def test_service_that_does_not_answer_jobs_says_since_when(client, service):
