@@ -54,7 +54,6 @@ class Outcome:
 
 
 _GIVING_WAY: Final = ("nice", "-n", "10")
-_AT_ONCE: Final = 4  # more on two processors, and tests run into their time limits
 
 SUITES = (
     Suite(name="chaos", deployment="monolith", paths=("tests/chaos",), waits=True, everyday=False),
@@ -147,7 +146,7 @@ def main(arguments: Iterable[str]) -> int:
         environment = {**os.environ, **servers.start()}
         with (
             tempfile.TemporaryDirectory() as folder,
-            ThreadPoolExecutor(max_workers=_AT_ONCE) as pool,
+            ThreadPoolExecutor(max_workers=len(SUITES)) as pool,
         ):
             jobs = [
                 pool.submit(
