@@ -14,6 +14,9 @@ __all__ = ["MASK", "scrub"]
 
 MASK: Final = "[removed]"
 
+# What is before a secret may be removed as well, so a secret begins wherever no letter is before it,
+# not only at a whole word.
+#
 # Hostile text must not cost more than linear time: every repetition is bounded, or what follows a
 # beginning runs to an end that the next beginning lies behind.
 
@@ -23,7 +26,7 @@ _PRIVATE_KEY = re.compile(
 )
 _USER_IN_URL = re.compile(r"""://[^\s/?#"'<>]+@""")
 _SCHEME = re.compile(
-    r"\b(?P<scheme>bearer|basic)(?P<gap>\s{1,3})(?=[\w.~+/=-]{0,4096}\d)[\w.~+/=-]{6,}",
+    r"(?<![a-z])(?P<scheme>bearer|basic)(?P<gap>\s{1,3})(?=[\w.~+/=-]{0,4096}\d)[\w.~+/=-]{6,}",
     re.IGNORECASE,
 )
 _VALUE = r"""
@@ -54,7 +57,7 @@ _ROW = re.compile(
     r"(?P<name>key \([^()\n]{0,200}\)=\(|failing row contains \()[^\n]*", re.IGNORECASE
 )
 _PASSWORD_HASH = re.compile(
-    r"(?:\b(?:pbkdf2_sha\d{1,3}|argon2(?:id|i|d)?|bcrypt(?:_sha256)?|scrypt|md5|sha1)"
+    r"(?:(?<![A-Za-z])(?:pbkdf2_sha\d{1,3}|argon2(?:id|i|d)?|bcrypt(?:_sha256)?|scrypt|md5|sha1)"
     r"|\$2[abxy]?)\$[^\s\"']{8,}"
 )
 _GENOTYPE = r"[\d.]{1,3}[|/][\d.]{1,3}"

@@ -132,6 +132,11 @@ def test_scrubbing_twice_changes_nothing_more(text):
     assert scrub(scrub(text)) == scrub(text)
 
 
+@pytest.mark.parametrize("secret", ["pbkdf2_sha256$600000$salt$aGFzaA==", "bearer abc123456"])
+def test_secret_right_behind_genotypes_goes_as_well(secret):
+    assert scrub(f"0|1\t1|1\t0|0\t1|0{secret}").count(MASK) == 2
+
+
 @given(st.text(max_size=30), st.sampled_from(SHAPES[:3]), st.text(max_size=30))
 def test_shape_is_found_in_any_text(before, secret, after):
     assert secret not in scrub(f"{before} {secret} {after}")
