@@ -14,8 +14,8 @@ __all__ = ["MASK", "scrub"]
 
 MASK: Final = "[removed]"
 
-# What is before a secret may be removed as well, so a secret begins wherever no letter is before it,
-# not only at a whole word.
+# What is before a secret may be removed as well, so one begins wherever no letter is before it, not
+# only at a whole word.
 #
 # Hostile text must not cost more than linear time: every repetition is bounded, or what follows a
 # beginning runs to an end that the next beginning lies behind.
