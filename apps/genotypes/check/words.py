@@ -142,8 +142,11 @@ def read_cells(words: Words, alone: Flags) -> tuple[Words, Flags]:
 def _as_written(words: Words) -> Flags:
     """Genotypes of alleles 0 and 1, or missing, with a tab behind: their text is their number."""
     carried = words | ANY_CARRIED
-    called = (carried == _text(b"1|1\t")) | (carried == _text(b"1/1\t"))
-    return np.asarray(called | (words == _text(b".|.\t")) | (words == _text(b"./.\t")))
+    unphased = (carried == _text(b"1/1\t")) | (words == _text(b"./.\t"))
+    if unphased.all():
+        return np.asarray(unphased)
+    phased = (carried == _text(b"1|1\t")) | (words == _text(b".|.\t"))
+    return np.asarray(phased | unphased)
 
 
 def _translated(words: Words) -> Words:
