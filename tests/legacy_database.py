@@ -7,7 +7,7 @@ that the tests can show that our code takes it over. Rows come from `tests.legac
 import csv
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +21,14 @@ __all__ = [
     "Schema",
     "create_legacy_database",
     "expected_schema",
+    "legacy_columns",
     "new_database",
     "schema_of",
     "values_of",
 ]
 
 _FOLDER = Path(__file__).parent / "data" / "legacy"
+Row = dict[str, Any]
 _TYPES_WITH_LENGTH = {"character varying"}
 
 
@@ -97,17 +99,21 @@ def schema_of(alias: str, tables: list[str]) -> Schema:
     return Schema(columns=columns, constraints=constraints, indexes=indexes)
 
 
-def create_legacy_database(alias: str) -> None:
-    """Make the tables, the rows and the sequences of a legacy database in an empty one."""
+def create_legacy_database(alias: str, rows: Mapping[str, Sequence[Row]] | None = None) -> None:
+    """Make the tables, the rows and the sequences of a legacy database in an empty one.
+
+    Args:
+        rows: By table, as text that PostgreSQL reads; by default `legacy_rows()`.
+    """
     with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
         _create_tables(cursor)
-        for table, rows in legacy_rows().items():
-            names = list(rows[0])
+        for table, of_table in (legacy_rows() if rows is None else rows).items():
+            names = list(of_table[0])
             columns = ", ".join(f'"{name}"' for name in names)
             places = ", ".join(["%s"] * len(names))
             cursor.executemany(
                 f"INSERT INTO {table} ({columns}) VALUES ({places})",  # noqa: S608
-                [[row[name] for name in names] for row in rows],
+                [[row[name] for name in names] for row in of_table],
             )
         for table, _, name, *_, identity, _ in expected_schema().columns:
             if identity == "YES":
@@ -117,16 +123,19 @@ def create_legacy_database(alias: str) -> None:
                 )
 
 
+def legacy_columns() -> dict[str, list[str]]:
+    """The columns of each legacy table in their order, the primary key first."""
+    columns = defaultdict(list)
+    for table, position, name, *_ in expected_schema().columns:
+        columns[table].append((int(position), name))
+    return {table: [name for _, name in sorted(found)] for table, found in columns.items()}
+
+
 def values_of(alias: str) -> dict[str, dict[str, str]]:
     """Every row of the legacy tables, over the legacy columns: table -> primary key -> values."""
-    schema = expected_schema()
-    columns = defaultdict(list)
-    for table, position, name, *_ in schema.columns:
-        columns[table].append((int(position), name))
     found = {}
     with connections[alias].cursor() as cursor:
-        for table, described in columns.items():
-            names = [name for _, name in sorted(described)]
+        for table, names in legacy_columns().items():
             listed = ", ".join(f'"{name}"' for name in names)
             cursor.execute(f'SELECT "{names[0]}"::text, ROW({listed})::text FROM {table}')  # noqa: S608
             found[table] = dict(cursor.fetchall())

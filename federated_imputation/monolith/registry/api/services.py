@@ -127,8 +127,9 @@ class Service(serializers.Serializer[ImputationService]):
         return presentation.formats(service.supported_formats)
 
     def get_api_config(self, service: ImputationService) -> dict[str, Any]:
-        shown: dict[str, Any] = presentation.public_config(service.api_config)
-        return shown
+        shown = presentation.public_config(service.api_config)
+        # A legacy column may hold any JSON.
+        return shown if isinstance(shown, dict) else {}
 
     def get_health_status(self, service: ImputationService) -> str:
         return presentation.health_status(
