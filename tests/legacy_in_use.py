@@ -1,8 +1,8 @@
 """A legacy database in which people work: the odd rows, and those that the contract stands on.
 
 Of the odd values those are left out that the legacy code could not have written, since Python has
-no such value: infinite times, years before 1 and after 9999, numbers that are none. The audit log
-tells of the past alone.
+no such value (infinite times, years before 1 and after 9999, numbers that are none) or since it
+wrote none but its own: there are five roles, and what it dated itself is of the past.
 """
 
 import hashlib
@@ -61,10 +61,11 @@ def rows_in_use() -> dict[str, list[Row]]:
         table: [{name: _writable(value) for name, value in row.items()} for row in found]
         for table, found in legacy_rows().items()
     }
-    for role in rows["imputation_userrole"]:
-        role["is_active"] |= role["name"] in ROLES
+    _leave_five_roles(rows)
     for row in rows["imputation_auditlog"]:
-        row["timestamp"] = min(row["timestamp"], _NOW)
+        row["timestamp"] = _NOW
+    for row in rows["imputation_imputationjob"]:
+        row["created_at"] = min(row["created_at"], _NOW)
     for number, (table, row) in enumerate(_people_at_work(rows)):
         rows[table].append(_complete(rows[table][number % 7], row))
     return rows
@@ -74,6 +75,19 @@ def _writable(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     return _WRITABLE.get(value, value).replace("1e400", "1e300")
+
+
+def _leave_five_roles(rows: dict[str, list[Row]]) -> None:
+    rows["imputation_userrole"] = [
+        {**role, "is_active": True} for role in rows["imputation_userrole"] if role["name"] in ROLES
+    ]
+    held = {role["id"] for role in rows["imputation_userrole"]}
+    for profile in rows["imputation_userprofile"]:
+        if profile["role_id"] not in held:
+            profile["role_id"] = None
+    rows["imputation_userrole_permissions"] = [
+        row for row in rows["imputation_userrole_permissions"] if row["userrole_id"] in held
+    ]
 
 
 def _people_at_work(rows: dict[str, list[Row]]) -> list[tuple[str, Row]]:
