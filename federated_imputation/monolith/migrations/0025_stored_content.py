@@ -5,13 +5,14 @@ it is theirs as long as that word stays the same, and a row that tells of anothe
 whoever writes, a legacy process included. The bytes are then found at the path, until the backfill
 `bytes-of-files` has put them into the store.
 
-The column needs a lock of the table for a moment, and every writer of a job waits for that; while
-somebody holds it for long, the migration gives up after some seconds and can be run again.
+The column needs a lock of the table for a moment, and every writer of a job waits for that.
 """
 
 from django.contrib.postgres.operations import AddConstraintNotValid
 from django.db import migrations, models
 from django.db.models import Q
+
+from federated_imputation.monolith.table_locks import LockTables
 
 MAKE_TRIGGER = """
 CREATE FUNCTION imputation_storedfile_other_bytes() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -39,7 +40,7 @@ class Migration(migrations.Migration):
     dependencies = [("imputation", "0024_deletions")]
 
     operations = [
-        migrations.RunSQL("SET LOCAL lock_timeout = '5s'", migrations.RunSQL.noop),
+        LockTables(against_all=("imputation_storedfile",)),
         migrations.AddField(
             model_name="storedfile",
             name="content",
