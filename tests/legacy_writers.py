@@ -5,6 +5,7 @@ and fails the test.
 """
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import zip_longest
@@ -27,7 +28,7 @@ _BETWEEN_ACTS: Final = 0.03
 Connect = Callable[[], Connection]
 
 
-class _Thread(threading.Thread):
+class _Thread(threading.Thread, ABC):
     """Ends with an error or when it may not go on; `rounds` counts what it has come through."""
 
     def __init__(self, connect: Connect, *, name: str) -> None:
@@ -47,8 +48,8 @@ class _Thread(threading.Thread):
                 self._error = error
                 self._progress.notify_all()
 
-    def _work(self, connection: Connection) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _work(self, connection: Connection) -> None: ...
 
     def _count_round(self) -> None:
         with self._progress:

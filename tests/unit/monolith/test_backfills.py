@@ -2,13 +2,11 @@
 
 import io
 import json
-import os
-import signal
 import threading
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 from django.db.utils import IntegrityError
 
 from federated_imputation.monolith.accounts.models import NotificationPreference, UserProfile
@@ -18,6 +16,7 @@ from federated_imputation.monolith.backfills.operations import run_batch
 from federated_imputation.monolith.files.models import GenotypeFile, ResultFile, StoredFile
 from federated_imputation.monolith.jobs.models import ImputationJob
 from tests.factories import NOW, make_job, make_panel, make_service, make_user
+from tests.kills import dies_at
 from tests.legacy_database import values_of
 
 MD5, SHA256 = "a" * 32, "b" * 64
@@ -284,37 +283,6 @@ def test_list_names_every_backfill():
     assert set(backfill("list")[0]) == {each.name for each in BACKFILLS}
 
 
-@pytest.fixture
-def elsewhere():
-    """Starts a function in a thread with its own connection; returns what waits for its end."""
-    started = []
-
-    def start(act):
-        errors = []
-
-        def run():
-            try:
-                act()
-            except Exception as error:
-                errors.append(error)
-            finally:
-                connections.close_all()
-
-        def join():
-            thread.join(timeout=60)
-            assert not thread.is_alive()
-            assert errors == []
-
-        thread = threading.Thread(target=run)
-        thread.start()
-        started.append(join)
-        return join
-
-    yield start
-    for join in started:
-        join()
-
-
 @pytest.mark.django_db(transaction=True)
 def test_row_that_somebody_writes_is_left_to_the_next_pass(elsewhere):
     panel = make_panel(make_service())
@@ -408,14 +376,14 @@ def _kill_at(points):
 
     as_before_the_copies()
     seen: list[str] = []
-    with connection.execute_wrapper(lambda *call: _counted(seen, None, *call)):
+    with connection.execute_wrapper(lambda *call: _noted(seen, *call)):
         backfill("run", "--batch", "2")
     assert len(seen) > 30
 
     for kill_at in range(len(seen))[points]:
         as_before_the_copies()
         BackfillProgress.objects.all().delete()
-        _run_in_a_child_that_dies(at=kill_at)
+        assert dies_at(kill_at, lambda: backfill("run", "--batch", "2"))
         before = StoredFile.objects.count()
         backfill("run", "--batch", "2")
         assert StoredFile.objects.count() == 8 >= before
@@ -424,27 +392,6 @@ def _kill_at(points):
     assert values_of("default") == legacy
 
 
-def _counted(seen, kill_at, execute, sql, params, many, context):
-    if len(seen) == kill_at:
-        os.kill(os.getpid(), signal.SIGKILL)
+def _noted(seen, execute, sql, *rest):
     seen.append(sql[:70])
-    return execute(sql, params, many, context)
-
-
-def _run_in_a_child_that_dies(*, at):
-    connection.close()
-    seen: list[str] = []
-    child = os.fork()
-    if child == 0:
-        try:
-            with connection.execute_wrapper(lambda *call: _counted(seen, at, *call)):
-                backfill("run", "--batch", "2")
-        finally:
-            os._exit(1)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status), "The run came through: its point was never reached."
-    with connection.cursor() as cursor:  # its server process may not have noticed yet
-        cursor.execute(
-            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
+    return execute(sql, *rest)

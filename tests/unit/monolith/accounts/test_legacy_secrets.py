@@ -2,13 +2,10 @@
 
 import io
 import json
-import os
-import signal
 
 import pytest
 from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command
-from django.db import connection
 
 from federated_imputation.monolith.accounts.models import ServiceCredential, UserServiceAccess
 from federated_imputation.monolith.accounts.operations import (
@@ -20,6 +17,7 @@ from federated_imputation.monolith.accounts.queries import reveal_credential
 from federated_imputation.monolith.jobs.models import ImputationJob
 from federated_imputation.monolith.registry.models import ImputationService, ServiceConfiguration
 from tests.factories import NOW, make_job, make_panel, make_service, make_user
+from tests.kills import dies_at
 
 
 def run(*arguments):
@@ -152,40 +150,10 @@ def test_emptying_that_is_killed_anywhere_loses_no_secret(job):
     ImputationService.objects.filter(name="other").update(api_key="")
     secrets = set(plaintext())
     at = 0
-    while _empty_in_a_child_that_dies(at=at):
+    while dies_at(at, lambda: empty_legacy_secrets(for_good=True)):
         at += 3
         assert check() == []
         assert set(plaintext()) <= secrets
     assert at > 10
     assert plaintext() == []
     assert ServiceCredential.objects.count() == len(secrets)
-
-
-def _empty_in_a_child_that_dies(*, at):
-    """Whether the child died at that statement; it came to its end before."""
-    passed = []
-
-    def count(execute, sql, params, many, context):
-        passed.append(sql)
-        if len(passed) > at:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return execute(sql, params, many, context)
-
-    connection.close()
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            with connection.execute_wrapper(count):
-                empty_legacy_secrets(for_good=True)
-            status = 0
-        finally:
-            os._exit(status)
-    _, status = os.waitpid(child, 0)
-    with connection.cursor() as cursor:  # its server process may not have noticed yet
-        cursor.execute(
-            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-    assert os.WIFSIGNALED(status) or os.waitstatus_to_exitcode(status) == 0
-    return os.WIFSIGNALED(status)

@@ -1,14 +1,11 @@
-"""Files as they come, as they lie on the disk, and processes that die among them."""
+"""Files as they come, and as they lie on the disk."""
 
 import os
-import signal
-import sys
-from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from apps.federation.protocol import Download
@@ -21,7 +18,7 @@ from tests.factories import NOW
 from tests.genotype_files import study, vcf
 from tests.job_world import ORIGIN
 
-__all__ = ["CONTENT", "DIGEST", "LEGACY", "dies_at", "fetch", "keep", "on_disk", "put_at"]
+__all__ = ["CONTENT", "DIGEST", "LEGACY", "fetch", "keep", "on_disk", "put_at"]
 
 CONTENT: Final = bgzf(vcf())
 DIGEST: Final = sha256(CONTENT).hexdigest()
@@ -60,40 +57,3 @@ def put_at(root: Path, path: str, content: bytes = CONTENT) -> None:
     (root / path).parent.mkdir(parents=True, exist_ok=True)
     (root / path).write_bytes(content)
     os.utime(root / path, (10**9, 10**9))
-
-
-def dies_at(point: int, live: Callable[[], object]) -> bool:
-    """Whether a child was killed at its `point`th statement or change of the disk."""
-    connection.close()
-    child = os.fork()
-    if child == 0:
-        seen = 0
-
-        def count():
-            nonlocal seen
-            if seen == point:
-                os.kill(os.getpid(), signal.SIGKILL)
-            seen += 1
-
-        changes = {"os.link", "os.rename", "os.remove", "os.mkdir", "os.utime", "os.chmod"}
-        sys.addaudithook(lambda event, _: count() if event in changes else None)
-
-        def counted(execute, *call):
-            count()
-            return execute(*call)
-
-        status = 1
-        try:
-            with connection.execute_wrapper(counted):
-                live()
-            status = 0
-        finally:
-            os._exit(status)
-    _, ended = os.waitpid(child, 0)
-    with connection.cursor() as cursor:  # its server process may not have noticed yet
-        cursor.execute(
-            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-    assert os.WIFSIGNALED(ended) or os.waitstatus_to_exitcode(ended) == 0
-    return os.WIFSIGNALED(ended)

@@ -12,12 +12,12 @@ from federated_imputation.monolith.files import objects, queries
 from federated_imputation.monolith.files import operations as files
 from federated_imputation.monolith.files.models import ResultFile, StoredFile
 from tests.factories import make_job
+from tests.kills import DISK_CHANGES, dies_at
 from tests.legacy_database import values_of
 from tests.unit.monolith.files.bytes_on_disk import (
     CONTENT,
     DIGEST,
     LEGACY,
-    dies_at,
     on_disk,
     put_at,
 )
@@ -86,7 +86,7 @@ def test_check_tells_which_bytes_are_not_what_their_checksum_says(root, legacy):
 
 def test_adoption_goes_on_after_it_was_killed(root, legacy):
     before, point = values_of("default"), 0
-    while dies_at(point, lambda: backfill("run", "--batch", "2")):
+    while dies_at(point, lambda: backfill("run", "--batch", "2"), beside_statements=DISK_CHANGES):
         point += 11
         backfill("run")
         found = queries.bytes_of_input(job_id=legacy.pk)

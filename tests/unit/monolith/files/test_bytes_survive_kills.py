@@ -12,7 +12,8 @@ from federated_imputation.monolith.files.models import GenotypeFile
 from federated_imputation.monolith.files.operations import genotypes
 from tests.factories import NOW
 from tests.job_world import ORIGIN
-from tests.unit.monolith.files.bytes_on_disk import CONTENT, DIGEST, dies_at, keep, on_disk
+from tests.kills import DISK_CHANGES, dies_at
+from tests.unit.monolith.files.bytes_on_disk import CONTENT, DIGEST, keep, on_disk
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,7 +31,7 @@ def test_kill_at_any_point_of_writes_and_sweeps_loses_nothing(root, ada, eve):
 
 def _kill_at(root: Path, ada, eve, *, every: int) -> None:
     point = 0
-    while dies_at(point, lambda: _live(ada, eve)):
+    while dies_at(point, lambda: _live(ada, eve), beside_statements=DISK_CHANGES):
         _nothing_is_lost(root, point)
         GenotypeFile.objects.all().delete()
         files.sweep_objects()

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from django.db import connections, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from federated_imputation.monolith.files import objects, queries, storage
@@ -156,37 +156,6 @@ def test_job_that_finds_no_room_for_its_object_leaves_nothing(root, ada, panel):
 
     assert on_disk(root) == ["objects"]
     assert not ImputationJob.objects.exists()
-
-
-@pytest.fixture
-def elsewhere():
-    """Starts a function in a thread with its own connection; returns what waits for its end."""
-    joins = []
-
-    def start(act):
-        errors = []
-
-        def run():
-            try:
-                act()
-            except BaseException as error:
-                errors.append(error)
-            finally:
-                connections.close_all()
-
-        def join():
-            thread.join(timeout=120)
-            assert not thread.is_alive()
-            assert errors == []
-
-        thread = threading.Thread(target=run)
-        thread.start()
-        joins.append(join)
-        return join
-
-    yield start
-    for join in joins:
-        join()
 
 
 def test_object_that_is_about_to_be_named_is_not_swept(root, ada, elsewhere):
